@@ -1,0 +1,121 @@
+"""Health: is it there, and does it do what it must, as fast as it must?
+
+Every integration has the built-in check `reachable`, which climbs the probe ladder. The `health:` key adds declared
+checks, or `false` to have none at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_sysint.checks._ladder import Ladder
+from pytest_sysint.checks._operation import applies_to, check_of
+from pytest_sysint.core.check import Check
+from pytest_sysint.core.errors import Mistake, Mistakes
+from pytest_sysint.core.integration import Integration
+from pytest_sysint.declaration import DeclaredCheck, DeclaredIntegration
+from pytest_sysint.declaration.checks import check_schema, read_check
+
+Path = tuple[str | int, ...]
+
+_REACHABLE = "reachable"
+_FORMS = "a list of checks, one check, or false to have no health checks"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChecks:
+    """The validated value of a `health:` key."""
+
+    enabled: bool = True
+    declared: tuple[DeclaredCheck, ...] = ()
+
+
+class Health:
+    """The kind `health`. Its verdict decides whether the other checks of an integration are run."""
+
+    name = "health"
+    order = 0
+    alone = False
+
+    def read(self, raw: Any, cls: type[Integration[Any]]) -> HealthChecks:
+        """Read the `health:` key of an integration of that type.
+
+        Raises:
+            Mistakes: everything that is wrong with it.
+
+        """
+        if raw is False:
+            return HealthChecks(enabled=False)
+        if not isinstance(raw, (list, Mapping)) or not raw:
+            came = "nothing" if raw is None or not raw else f"a {type(raw).__name__}"
+            raise Mistakes(Mistake((), f"expected {_FORMS}; came {came}"))
+        items = [((), raw)] if isinstance(raw, Mapping) else [((index,), item) for index, item in enumerate(raw)]
+        checks, mistakes = _read_all(items, cls)
+        if mistakes:
+            raise Mistakes(*mistakes)
+        return HealthChecks(declared=checks)
+
+    def schema(self, cls: type[Integration[Any]]) -> dict[str, Any]:
+        """The JSON Schema of the `health:` key for that type."""
+        check = check_schema(cls)
+        return {
+            "description": "Declared health checks, beside the built-in check `reachable`; false for none at all.",
+            "anyOf": [{"const": False}, {"type": "array", "minItems": 1, "items": check}, check],
+        }
+
+    def checks(self, declared: DeclaredIntegration) -> Iterable[Check]:
+        """The built-in check, then the declared ones in their order."""
+        health = declared.kinds.get(self.name) or HealthChecks()
+        return self._checks(declared, health) if health.enabled else ()
+
+    def _checks(self, declared: DeclaredIntegration, health: HealthChecks) -> Iterator[Check]:
+        yield Check(
+            name=_REACHABLE,
+            slug=_REACHABLE,
+            kind=self.name,
+            integration_id=declared.id,
+            tenant=declared.tenant,
+            run=Ladder(declared.tenant),
+            severity=declared.severity,
+            timeout=declared.timeout,
+            retry=declared.retry,
+            budget=declared.budget,
+            description="Climbs the probe ladder, from the name lookup to a read.",
+            title="probe ladder",
+            tags=declared.tags,
+        )
+        for item in health.declared:
+            if applies_to(item, declared):
+                yield check_of(self.name, item, declared)
+
+
+def _read_all(
+    items: list[tuple[Path, Any]], cls: type[Integration[Any]]
+) -> tuple[tuple[DeclaredCheck, ...], list[Mistake]]:
+    checks: list[DeclaredCheck] = []
+    mistakes: list[Mistake] = []
+    taken = {_REACHABLE: "the built-in check"}
+    for path, raw in items:
+        try:
+            check = _read(raw, cls)
+        except Mistakes as error:
+            mistakes += error.under(*path).mistakes
+            continue
+        if check.slug in taken:
+            said = f"its node id would end in '{check.slug}', as that of {taken[check.slug]}; give it another `name`"
+            mistakes.append(Mistake(path, said))
+        taken.setdefault(check.slug, f"the check '{check.name}' above it")
+        checks.append(check)
+    return tuple(checks), mistakes
+
+
+def _read(raw: Any, cls: type[Integration[Any]]) -> DeclaredCheck:
+    if not isinstance(raw, Mapping):
+        words = ", ".join(operation.key() for operation in cls.operations)
+        raise Mistakes(Mistake((), f"a check is a map with an operation ({words}), came a {type(raw).__name__}"))
+    return read_check(dict(raw), cls)
+
+
+KIND = Health()

@@ -1,0 +1,1 @@
+"""What every room may use: errors, units, records, capabilities, secrets, the registry."""

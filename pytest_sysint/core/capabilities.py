@@ -1,0 +1,61 @@
+"""What a type can do, as small Protocols. A check kind names the capability it needs; the plan pairs them.
+
+Every method is thread-safe, takes its timeout in seconds and raises `core.errors.CallError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from pytest_sysint.core.integration import Observation
+
+
+@runtime_checkable
+class Queryable(Protocol):
+    """Answers a query with rows (a list of maps as payload; `count` as fact)."""
+
+    def query(self, text: str, params: Mapping[str, Any], timeout: float) -> Observation: ...
+
+
+@runtime_checkable
+class Requestable(Protocol):
+    """Answers an HTTP request (body as payload; `status`, `headers`, `size` as facts)."""
+
+    def request(self, method: str, path: str, *, timeout: float, **options: Any) -> Observation: ...
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """Takes messages for a topic, exchange or queue, and confirms that the broker has them."""
+
+    def publish(
+        self, place: str, payload: Any, *, key: str | None, headers: Mapping[str, str], timeout: float
+    ) -> Observation: ...
+
+
+@runtime_checkable
+class Consumes(Protocol):
+    """Brings messages (a list of `{payload, key, headers, ...}` as payload; `count` as fact)."""
+
+    def consume(self, place: str, *, count: int, timeout: float, **options: Any) -> Observation: ...
+
+
+@runtime_checkable
+class Stores(Protocol):
+    """Keeps objects by path (content as payload; `size`, `age`, `count` as facts)."""
+
+    def put(self, path: str, content: bytes, timeout: float) -> Observation: ...
+
+    def get(self, path: str, timeout: float) -> Observation: ...
+
+    def list(self, prefix: str, timeout: float) -> Observation: ...
+
+    def delete(self, path: str, timeout: float) -> Observation: ...
+
+
+@runtime_checkable
+class Sends(Protocol):
+    """Sends messages to people: mail, SMS, push."""
+
+    def send(self, to: str, subject: str, text: str, timeout: float) -> Observation: ...

@@ -1,0 +1,1 @@
+"""From a plan to results: which check may run when, on what, how often, and what is recorded of it."""

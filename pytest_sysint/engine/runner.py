@@ -1,0 +1,451 @@
+"""Runs the plan on worker threads, ahead of pytest's own sequence; each pytest item then waits for its own result.
+
+A check may run when the integrations that it needs are ready and their health is known. What is found to be down blocks
+everything that needs it, under the name of the one at the root.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter, wait_fixed
+from tenacity.wait import wait_base
+
+from pytest_sysint.core.check import Check, Outcome
+from pytest_sysint.core.errors import CallError, Unavailable
+from pytest_sysint.core.records import Attempt as AttemptRecord
+from pytest_sysint.core.records import Result
+from pytest_sysint.engine import recorder
+from pytest_sysint.engine.attempt import Attempt, LogKeeper
+from pytest_sysint.engine.board import Board
+from pytest_sysint.engine.breaker import Breaker
+from pytest_sysint.engine.budget import Budget
+from pytest_sysint.engine.connections import Connections
+from pytest_sysint.engine.plan import Planned
+
+_HEALTH = 0  # the order of the phase whose verdict the others wait for
+_BOARD_INTERVAL = 0.05
+_WATCH_INTERVAL = 0.5
+_LIMIT_MARGIN = 10.0
+_LAST_MOMENT = 5.0
+
+
+class Stopped(Exception):
+    """The run was stopped while a check waited."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    planned: Planned
+    rank: int
+    waits: set[str] = field(default_factory=set)
+    """Milestones that must be reached first: `open:<id>` and `health:<id>`."""
+    alone: bool = False
+    deferred: bool = False
+    started: float = 0.0
+    limit: float = 0.0
+    trace: recorder.Trace = field(default_factory=recorder.Trace)
+    result: Result | None = None
+    """Set once; whatever comes later is dropped."""
+
+    def __lt__(self, other: _Job) -> bool:
+        return (self.planned.order, self.rank) < (other.planned.order, other.rank)
+
+
+class Runner:
+    """The engine of one process.
+
+    Args:
+        planned: the whole plan, in pytest's order, node id by node id.
+        connections: the live integrations.
+        concurrency: how many checks run at once.
+        budgets: calls a second, by the budget's name.
+        board: where health is shared with the other processes of the run; None when there are none.
+        worker: the name of this process under xdist.
+    """
+
+    def __init__(
+        self,
+        planned: Mapping[str, Planned],
+        connections: Connections,
+        *,
+        concurrency: int = 32,
+        budgets: Mapping[str, float] | None = None,
+        board: Board | None = None,
+        worker: str = "",
+    ) -> None:
+        self._jobs = {
+            nodeid: _Job(item, rank, alone=item.alone) for rank, (nodeid, item) in enumerate(planned.items())
+        }
+        self._connections = connections
+        self._concurrency = concurrency
+        self.budgets = {name: Budget(rate) for name, rate in (budgets or {}).items()}
+        self._board = board
+        self._worker = worker
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._health = _HealthBook(planned.values())
+        self._ready: list[_Job] = []
+        self._later: list[_Job] = []
+        self._waiting: dict[str, list[_Job]] = {}
+        self._reached: set[str] = set()
+        self._running: set[_Job] = set()
+        self._exclusive: _Job | None = None
+        self._lock = threading.RLock()
+        # Two conditions on one lock: a worker that finds work does not wake those who wait for results, nor the reverse.
+        self._work_there = threading.Condition(self._lock)
+        self._result_there = threading.Condition(self._lock)
+        self._stop = threading.Event()
+        self._threads = 0
+        self._logs = LogKeeper()
+        self.progress_text = ""
+        """What the check that has run longest says of itself."""
+
+    # ---- called by pytest's side ----
+
+    def start(self, nodeids: Iterable[str] | None = None) -> None:
+        """Begin to run ahead: everything, or the share of this process."""
+        logging.getLogger().addHandler(self._logs)
+        own = list(self._jobs if nodeids is None else nodeids)
+        with self._lock:
+            for nodeid in own:
+                self._enqueue(self._jobs[nodeid])
+            self._open_all({each for nodeid in own for each in self._needs(self._jobs[nodeid].planned)})
+        threading.Thread(target=self._watch, name="sysint-watch", daemon=True).start()
+        if self._board is not None and (foreign := self._health.nodeids() - set(own)):
+            threading.Thread(target=self._follow, args=(foreign,), name="sysint-board", daemon=True).start()
+
+    def result(self, nodeid: str) -> Result:
+        """Wait for the result of one check; one that is not in this process's share is run now.
+
+        Raises:
+            Stopped: when the run was stopped before the check was run.
+        """
+        job = self._jobs[nodeid]
+        with self._lock:
+            if job.result is None and not self._is_known(job):
+                self._enqueue(job)
+                self._open_all(self._needs(job.planned))
+            while job.result is None:
+                if self._stop.is_set():
+                    raise Stopped
+                self._result_there.wait()
+            return job.result
+
+    def stop(self) -> None:
+        """Start nothing more, and give what runs a moment to come to its end."""
+        self._stop.set()
+        with self._lock:
+            self._work_there.notify_all()
+            self._result_there.notify_all()
+            self._result_there.wait_for(lambda: not self._running, timeout=_LAST_MOMENT)
+        logging.getLogger().removeHandler(self._logs)
+
+    # ---- readiness: milestones ----
+
+    def _needs(self, planned: Planned) -> tuple[str, ...]:
+        return () if planned.refused else (planned.check.integration_id, *planned.requires)
+
+    def _enqueue(self, job: _Job) -> None:
+        planned = job.planned
+        if planned.refused:
+            job.result = recorder.skipped(planned, planned.refused)
+            self._health_ended(planned, "")
+            return
+        job.waits = {f"open:{each}" for each in self._needs(planned)}
+        known = planned.requires if planned.order == _HEALTH else self._needs(planned)
+        job.waits |= {f"health:{each}" for each in known if self._health.pending(each)}
+        job.waits -= self._reached
+        for milestone in job.waits:
+            self._waiting.setdefault(milestone, []).append(job)
+        if not job.waits:
+            self._make_ready(job)
+
+    def _is_known(self, job: _Job) -> bool:
+        return bool(job.waits) or job in self._running or job in self._ready or job in self._later
+
+    def _make_ready(self, job: _Job) -> None:
+        heapq.heappush(self._ready, job)
+        self._hire()
+        self._work_there.notify()
+
+    def _hire(self) -> None:
+        """One more worker thread, while there are fewer than may run at once."""
+        if self._threads < min(self._concurrency, len(self._jobs)) and not self._stop.is_set():
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"sysint-{self._threads}", daemon=True).start()
+
+    def _reach(self, milestone: str) -> None:
+        with self._lock:
+            self._reached.add(milestone)
+            for job in self._waiting.pop(milestone, ()):
+                job.waits.discard(milestone)
+                if not job.waits and job.result is None:
+                    self._make_ready(job)
+
+    def _open_all(self, integration_ids: Iterable[str]) -> None:
+        for integration_id in dict.fromkeys(integration_ids):
+            if f"open:{integration_id}" not in self._reached:
+                threading.Thread(
+                    target=self._open, args=(integration_id,), name=f"sysint-open-{integration_id}", daemon=True
+                ).start()
+
+    def _open(self, integration_id: str) -> None:
+        self._connections.open(integration_id)
+        self._reach(f"open:{integration_id}")
+
+    def _health_ended(self, planned: Planned, root: str) -> None:
+        if self._board is not None and planned.nodeid in self._health.nodeids():
+            self._board.post(planned.nodeid, root)
+        self._note_health(planned, root)
+
+    def _note_health(self, planned: Planned, root: str) -> None:
+        if self._health.ended(planned, root):
+            self._reach(f"health:{planned.check.integration_id}")
+
+    def _follow(self, foreign: set[str]) -> None:
+        """Wait for the health checks of the other processes."""
+        assert self._board is not None
+        while foreign and not self._stop.wait(_BOARD_INTERVAL):
+            for nodeid in list(foreign):
+                if (root := self._board.read(nodeid)) is not None:
+                    foreign.discard(nodeid)
+                    self._note_health(self._jobs[nodeid].planned, root)
+
+    # ---- the worker threads ----
+
+    def _work(self) -> None:
+        while (job := self._take()) is not None:
+            result = self._run(job)
+            if not self._give(job, result):
+                return  # it was abandoned meanwhile, and another thread has its place
+
+    def _take(self) -> _Job | None:
+        with self._lock:
+            while not self._stop.is_set():
+                if job := self._next():
+                    self._running.add(job)
+                    job.started = time.monotonic()
+                    job.limit = _limit(job.planned.check)
+                    return job
+                self._work_there.wait()
+        return None
+
+    def _next(self) -> _Job | None:
+        """The next job that may start now, or None while it has to wait. Called under the lock."""
+        if self._exclusive is not None:
+            return None
+        if not self._ready and not self._running and self._later:
+            self._ready, self._later = sorted(self._later), []
+            self._work_there.notify_all()
+        if not self._ready:
+            return None
+        if self._ready[0].alone:
+            if self._running:
+                return None
+            self._exclusive = self._ready[0]
+        return heapq.heappop(self._ready)
+
+    def _give(self, job: _Job, result: Result | None) -> bool:
+        """Hand over a result; None puts the job off to the end of its phase. False when it came too late."""
+        with self._lock:
+            if job not in self._running:
+                return False
+            self._running.discard(job)
+            if self._exclusive is job or (self._ready and self._ready[0].alone) or self._later:
+                self._work_there.notify_all()
+            if self._exclusive is job:
+                self._exclusive = None
+            if result is None:
+                self._later.append(job)
+            else:
+                job.result = result
+            self._result_there.notify_all()
+        if result is not None:
+            self._health_ended(job.planned, self._root(job.planned, result))
+        return True
+
+    def _watch(self) -> None:
+        """Leave behind what does not end: no client library may hang the session."""
+        while not self._stop.wait(_WATCH_INTERVAL):
+            now = time.monotonic()
+            with self._lock:
+                late = [job for job in self._running if now - job.started > job.limit]
+            for job in late:
+                if self._give(job, recorder.abandoned(job.planned, job.trace, job.limit)):
+                    with self._lock:
+                        self._threads -= 1
+                        self._hire()
+
+    # ---- one check ----
+
+    def _run(self, job: _Job) -> Result | None:
+        planned = job.planned
+        if early := self._not_runnable(planned):
+            return early
+        crowded = len(self._running) > 1
+        job.trace.worker = self._worker
+        try:
+            result = recorder.judged(planned, job.trace, self._attempts(job))
+        except Unavailable as error:
+            return recorder.skipped(planned, str(error))
+        except CallError as error:
+            if error.transient and not job.deferred and not self._stop.is_set():
+                job.deferred = True
+                return None
+            result = recorder.broken(planned, job.trace, error)
+        except Stopped:
+            result = recorder.skipped(planned, "the run was stopped")
+        except Exception as error:  # noqa: BLE001 - whatever a check raises must become a result
+            result = recorder.crashed(planned, job.trace, error)
+        if crowded and not job.alone and _only_latency_failed(result):
+            job.alone = job.trace.measured_alone = True
+            return None
+        return result
+
+    def _not_runnable(self, planned: Planned) -> Result | None:
+        own = planned.check.integration_id
+        for needed in self._needs(planned):
+            if reason := self._connections.unavailable(needed):
+                return recorder.skipped(planned, reason if needed == own else f"needs '{needed}': {reason}")
+        known = planned.requires if planned.order == _HEALTH else self._needs(planned)
+        for needed in known:
+            if root := self._health.root(needed, planned.check.tenant):
+                return recorder.blocked(planned, root)
+        if planned.order != _HEALTH and not self._breaker(planned).allows():
+            return recorder.blocked(planned, own)
+        return None
+
+    def _attempts(self, job: _Job) -> Outcome:
+        check, breaker = job.planned.check, self._breaker(job.planned)
+        policy = check.retry
+        retrying = Retrying(
+            stop=stop_after_attempt(1 if job.deferred else policy.attempts),
+            wait=_wait(check),
+            retry=retry_if_exception(lambda error: isinstance(error, CallError) and error.transient),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        outcome: Outcome = retrying(self._attempt, job, breaker)
+        return outcome
+
+    def _attempt(self, job: _Job, breaker: Breaker) -> Outcome:
+        check, number = job.planned.check, len(job.trace.attempts) + 1
+        began, clock = datetime.now(UTC), time.perf_counter()
+        budget = self.budgets.get(check.budget)
+        message = rung = ""
+        with Attempt(check, number, self._connections, budget, self._sleep, self._progress) as attempt:
+            try:
+                outcome = check.run(attempt)
+                breaker.succeeded()
+                return outcome
+            except CallError as error:
+                message, rung = error.message, error.rung
+                (breaker.failed if error.transient else breaker.succeeded)()
+                raise
+            finally:
+                job.trace.exchanges, job.trace.logs = attempt.exchanges, job.trace.logs + attempt.logs
+                job.trace.attempts.append(
+                    AttemptRecord(
+                        number=number,
+                        started_at=began,
+                        ms=round((time.perf_counter() - clock) * 1000, 3),
+                        status="failed" if message else "passed",
+                        message=message,
+                        rung=rung,
+                    )
+                )
+
+    def _breaker(self, planned: Planned) -> Breaker:
+        return self._breakers.setdefault((planned.check.integration_id, planned.check.tenant), Breaker())
+
+    def _root(self, planned: Planned, result: Result) -> str:
+        """The integration that this result shows to be down; empty when it shows none."""
+        if result.status == "blocked":
+            return result.blocked_by
+        down = planned.check.decisive or result.rung in _DOWN
+        if planned.order == _HEALTH and result.status in ("failed", "error") and down:
+            return planned.check.integration_id
+        return ""
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def _progress(self, text: str) -> None:
+        self.progress_text = text
+
+
+_DOWN = frozenset({"dns", "tcp", "tls", "authentication", "ping"})
+"""Rungs without which nothing else can be judged. An answer that merely displeases blocks nobody."""
+
+
+class _HealthBook:
+    """Which integrations are still being examined, and which were found to be down."""
+
+    def __init__(self, planned: Iterable[Planned]) -> None:
+        self._open: dict[str, set[str]] = {}
+        for item in planned:
+            if item.order == _HEALTH:
+                self._open.setdefault(item.check.integration_id, set()).add(item.nodeid)
+        self._nodeids = {nodeid for nodeids in self._open.values() for nodeid in nodeids}
+        self._down: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
+
+    def nodeids(self) -> set[str]:
+        """Node ids of all health checks of the plan."""
+        return self._nodeids
+
+    def pending(self, integration_id: str) -> bool:
+        """Whether some health check of it has not ended."""
+        return bool(self._open.get(integration_id))
+
+    def ended(self, planned: Planned, root: str) -> bool:
+        """Note the end of a check; True when it was the last health check of its integration."""
+        with self._lock:
+            check = planned.check
+            if root and planned.order == _HEALTH:
+                self._down.setdefault((check.integration_id, check.tenant), root)
+            left = self._open.get(check.integration_id, set())
+            if planned.nodeid not in left:
+                return False
+            left.discard(planned.nodeid)
+            return not left
+
+    def root(self, integration_id: str, tenant: str) -> str:
+        """The integration at the root of its being down, as far as this tenant is concerned; empty when it is up."""
+        own = self._down.get((integration_id, tenant))
+        if own or (integration_id, tenant) in self._down:
+            return own or ""
+        return next((root for (each, other), root in self._down.items() if each == integration_id and other in _shared(tenant, other)), "")
+
+
+def _shared(tenant: str, other: str) -> tuple[str, ...]:
+    """Tenants whose trouble is also this tenant's: what is shared by all, and everybody's for what is shared."""
+    return (other,) if "shared" in (tenant, other) else ()
+
+
+def _only_latency_failed(result: Result) -> bool:
+    failed = [item for item in result.assertions if item.status == "failed"]
+    return result.status == "failed" and bool(failed) and all(item.name.startswith(("latency", "phases.")) for item in failed)
+
+
+def _wait(check: Check) -> wait_base:
+    policy = check.retry
+    if policy.backoff == "exponential":
+        return wait_exponential_jitter(initial=policy.initial, max=policy.max, jitter=policy.initial)
+    return wait_fixed(policy.initial)
+
+
+def _limit(check: Check) -> float:
+    """Seconds after which a check is left behind: all its tries with all their rungs, its polling, and a margin."""
+    conversations = 3 * check.timeout * (2 * check.retry.attempts - 1)
+    pauses = check.retry.attempts * check.retry.max
+    return conversations + pauses + (check.poll.timeout if check.poll else 0.0) + _LIMIT_MARGIN
+
+

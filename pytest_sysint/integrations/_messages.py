@@ -1,0 +1,153 @@
+"""What the message brokers share: bodies and what they mean, the fields of `publish:`, collecting what arrives."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pytest_sysint.core.errors import TooLarge
+from pytest_sysint.core.integration import Operation, clip
+from pytest_sysint.core.records import Effect
+from pytest_sysint.core.units import show
+
+JSON = "application/json"
+TEXT = "text/plain"
+BYTES = "application/octet-stream"
+SHOWN = 20
+"""How many messages a report shows of one conversation."""
+
+
+class Deadline:
+    """How long a conversation may still take."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; never negative."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    def __str__(self) -> str:
+        return show(self.seconds, "duration")
+
+
+def encode(payload: Any) -> tuple[bytes, str]:
+    """The body and the content type of a payload: bytes and texts as they are, anything else as JSON."""
+    if isinstance(payload, bytes):
+        return payload, BYTES
+    if isinstance(payload, str):
+        return payload.encode(), TEXT
+    return encode_json(payload), JSON
+
+
+def encode_json(value: Any) -> bytes:
+    """A value as JSON, without spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decode(body: bytes, content_type: str = "") -> Any:
+    """A body as plain JSON values: the value of JSON, other text as it is, anything else as `{base64: ...}`.
+
+    A body that calls itself text stays text, also when it could be read as JSON.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+    if content_type.startswith("text/"):
+        return text
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def plain(value: bytes | str | None) -> Any:
+    """A key or a header: text where it is text."""
+    return decode(value, TEXT) if isinstance(value, bytes) else value
+
+
+def readable(messages: list[dict[str, Any]]) -> str:
+    """Messages as lines of JSON for a report."""
+    lines = [clip(json.dumps(message, ensure_ascii=False), 1000) for message in messages[:SHOWN]]
+    if len(messages) > SHOWN:
+        lines.append(f"... ({len(messages) - SHOWN} more messages)")
+    return "\n".join(lines) or "(no message)"
+
+
+class Inbox:
+    """Collects messages until there are enough, and refuses more than may be held in memory."""
+
+    def __init__(self, count: int, limit: int, place: str) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.size = 0
+        self._count = count
+        self._limit = limit
+        self._place = place
+
+    @property
+    def missing(self) -> int:
+        """How many messages are still to come."""
+        return self._count - len(self.messages)
+
+    def add(self, message: dict[str, Any], size: int) -> None:
+        """Keep a message of so many bytes.
+
+        Raises:
+            TooLarge: when all of them together exceed the limit.
+
+        """
+        self.size += size
+        if self.size > self._limit:
+            raise TooLarge(
+                f"the messages of '{self._place}' have more than {show(self._limit, 'size')} together",
+                hint="ask for fewer messages, or raise `max_size`",
+            )
+        self.messages.append(message)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """count, size (bytes)."""
+        return {"count": len(self.messages), "size": self.size}
+
+
+class PublishOperation(Operation):
+    """Send one message, and wait until the broker has it."""
+
+    publish: str = Field(min_length=1, description="Where the message goes.")
+    json_: Any = Field(None, alias="json", description="The message as a value, sent as JSON.")
+    text: str | None = Field(None, description="The message as text.")
+    headers: dict[str, str] = Field(default_factory=dict, description="The message's headers.")
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        if len(self.model_fields_set & {"json_", "text"}) != 1:
+            raise PydanticCustomError("sysint", "{text}", {"text": "exactly one of json, text is needed"})
+        return self
+
+    def effect(self) -> Effect:
+        return "write"
+
+    def title(self) -> str:
+        return f"publish to {self.publish}"
+
+    def body(self) -> tuple[bytes, str]:
+        """The bytes to send and their content type."""
+        return (self.text.encode(), TEXT) if self.text is not None else (encode_json(self.json_), JSON)
+
+
+def as_text(headers: Mapping[str, Any]) -> str:
+    """Headers as lines for a report; empty without any."""
+    return "".join(f"{name}: {value}\n" for name, value in headers.items())

@@ -1,0 +1,83 @@
+"""Parts of a start that run in a Python process of their own: one question in, one answer out, as JSON lines.
+
+A helper stays until its standard input ends, so it never outlives the supervisor. What it and its libraries print goes
+to the service's log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_sysint.core.errors import SysintError, Unavailable
+from pytest_sysint.core.provisioning import Place
+from pytest_sysint.core.units import show
+from pytest_sysint.provision._host import Child, Host
+from pytest_sysint.provision._output import as_hint, read
+from pytest_sysint.provision._python import python
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A helper that answered and is still there."""
+
+    child: Child
+    words: dict[str, str]
+
+
+def ask(module: str, question: dict[str, str], place: Place, timeout: float, host: Host) -> Answer:
+    """Start `main()` of a module as a helper, and wait for its answer.
+
+    Raises:
+        Unavailable: when it reports an error, ends without an answer, or takes longer than `timeout` seconds.
+
+    """
+    child = host.spawn(python(module), place, environment={}, conversation=True)
+    told = {**question, "id": place.id, "folder": str(place.folder), "port": place.port, "options": dict(place.options)}
+    try:
+        child.stdin.write(json.dumps(told).encode() + b"\n")
+        child.stdin.flush()
+        line = _read_line(child, timeout)
+    except BrokenPipeError:
+        line = b""
+    words = json.loads(line or "{}")
+    if words.get("error") is None and line:
+        return Answer(child, words)
+    ended = child.wait(1.0) if not line else ""
+    child.stop()
+    if "error" in words:
+        raise Unavailable(f"{place.id}: {words['error']}", hint=words["hint"])
+    why = ended or f"gave no answer within {show(timeout, 'duration')}"
+    raise Unavailable(f"{place.id}: {question['what']} {why}", hint=as_hint(read(place.log)))
+
+
+def _read_line(child: Child, timeout: float) -> bytes:
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        return child.stdout.readline() if selector.select(timeout) else b""
+
+
+def answer(work: Callable[[dict[str, Any], Place], tuple[dict[str, str], Callable[[], None]]]) -> None:
+    """The helper's side: `work(question, place)` gives the answer, and what to do when the helper is let go."""
+    question = json.loads(sys.stdin.readline())
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever libraries print is for the log, not for the conversation
+    place = Place(question["id"], Path(question["folder"]), question["port"], question["options"])
+    try:
+        words, stop = work(question, place)
+    except SysintError as error:
+        words, stop = {"error": error.message, "hint": error.hint}, _nothing
+    with channel:
+        channel.write(json.dumps(words) + "\n")
+    sys.stdin.read()
+    stop()
+
+
+def _nothing() -> None:
+    return

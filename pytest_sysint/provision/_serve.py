@@ -1,0 +1,47 @@
+"""Starting a process and waiting until it serves: what the ways with a process have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.core.provisioning import Place, Running
+from pytest_sysint.provision._host import Child, Host
+from pytest_sysint.provision._output import as_hint, port_taken, read
+from pytest_sysint.provision._ready import Ready, until
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How to start one process and when it is there."""
+
+    title: str
+    """What it is called in messages: `redis-server`."""
+    launch: Callable[[Place], Child]
+    url: Callable[[Place], str]
+    ready: Callable[[Place, str], Ready]
+    detail: str = ""
+
+
+def serve(server: Server, service: str, options: Mapping[str, str], timeout: float, host: Host) -> Running:
+    """Start it in a new place, and return when it answers; with another port when somebody was faster.
+
+    Raises:
+        Unavailable: when it ends or is not ready in time, with its last lines.
+
+    """
+    for tries_left in reversed(range(_TRIES)):
+        place = host.place(service, options)
+        child = server.launch(place)
+        url = server.url(place)
+        why = until(server.ready(place, url), child.ended, timeout)
+        if not why:
+            return Running(url, child.stop, server.detail, child.ended)
+        lost_port = bool(child.ended()) and port_taken(read(place.log))
+        child.stop()
+        if not (lost_port and tries_left):
+            raise Unavailable(f"{service}: {server.title} {why}", hint=as_hint(read(place.log)))
+    raise AssertionError("unreachable: the last try returns or raises")

@@ -1,0 +1,96 @@
+"""Runs the checks of this process ahead of pytest's sequence, and puts each result on its item's report."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_sysint.core.masking import encode_masked
+from pytest_sysint.core.records import Result
+from pytest_sysint.engine.plan import plan
+from pytest_sysint.engine.runner import Runner, Stopped
+from pytest_sysint.session.collect import CheckItem
+from pytest_sysint.session.fixtures import LIVE, recorded
+from pytest_sysint.session.state import State
+
+
+class Running:
+    """Registered in every process that runs tests: the only one, or each worker of xdist."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._runner: Runner | None = None
+        self._results: dict[str, Result] = {}
+        state.result_of = self.result_of
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        option = session.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return
+        items = [item for item in session.items if isinstance(item, CheckItem)]
+        if not items:
+            return
+        state = self._state
+        worker = state.worker
+        self._runner = Runner(
+            plan([(item.nodeid, item.declared, item.check) for item in items], state.workspace.declarations),
+            state.connections,
+            concurrency=state.options.concurrency,
+            budgets=state.budgets(),
+            board=state.board,
+            worker=worker.name if worker else "",
+        )
+        share = session.items if worker is None else worker.share(session.items)
+        self._runner.start([item.nodeid for item in share if isinstance(item, CheckItem)])
+
+    def result_of(self, item: CheckItem) -> Result:
+        """Wait for the result of an item."""
+        if self._runner is None:
+            pytest.skip("the run did not begin")
+        try:
+            result = self._runner.result(item.nodeid)
+        except Stopped:
+            pytest.skip("the run was stopped")
+        self._results[item.nodeid] = result
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if isinstance(item, CheckItem):
+            self._attach_check(item, report)
+        elif LIVE in item.stash and (call.when == "call" or (call.when == "setup" and not report.passed)):
+            report.sysint = encode_masked(recorded(item, report))  # type: ignore[attr-defined]
+        return report
+
+    def _attach_check(self, item: CheckItem, report: pytest.TestReport) -> None:
+        if report.when != "call" or item.nodeid not in self._results:
+            return
+        result = self._results.pop(item.nodeid)
+        # One string, because xdist carries nothing else to the controller.
+        report.sysint = encode_masked(result)  # type: ignore[attr-defined]
+        report.duration = result.execution_time / 1000
+        if report.skipped:
+            report.longrepr = (str(item.path), item.line, f"Skipped: {result.skip_reason}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._runner is not None:
+            self._runner.stop()
+            self._state.notices += _spent(self._runner)
+        if self._state.worker is not None:
+            self._state.close()
+
+
+def _spent(runner: Runner) -> list[str]:
+    return [
+        f"budget '{name}' ({budget.per_second:g}/s): {budget.spent} calls spent"
+        for name, budget in runner.budgets.items()
+        if budget.spent
+    ]
+
+

@@ -1,0 +1,150 @@
+"""What the parts of one process share: options, declarations, services, connections."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.core.records import Effect, Result
+from pytest_sysint.declaration import DeclaredIntegration
+from pytest_sysint.engine.board import Board
+from pytest_sysint.engine.connections import Connections, Provided
+from pytest_sysint.engine.plan import is_existing
+from pytest_sysint.provision import ServiceRequest, Services
+from pytest_sysint.session.options import Options
+from pytest_sysint.session.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The place of this process among xdist's workers, as the controller told it."""
+
+    name: str
+    index: int | None
+    """None for one that took the place of a worker that died."""
+    count: int
+
+    def share(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """What of all tests this process will be given: every n-th, see `session.xdist.Shares`."""
+        return [] if self.index is None else items[self.index :: self.count]
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """An integration that was there before the run."""
+
+    url: str
+    way: str = "existing"
+    detail: str = ""
+
+
+@dataclass
+class State:
+    """One process of a run."""
+
+    root: Path
+    options: Options
+    workspace: Workspace
+    run_id: str
+    shared: Path
+    """A temporary folder that all processes of the run see."""
+    supervisor: str = ""
+    """Where the controller's supervisor listens; empty in the controller itself."""
+    worker: Worker | None = None
+    notices: list[str] = field(default_factory=list)
+    result_of: Callable[[Any], Result] = field(init=False)
+    """Waits for the result of a check item; set by the part that runs them."""
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> State:
+        """The state of this process: its own, or what xdist's controller handed to a worker."""
+        options = Options.of(config)
+        workspace = Workspace(config, options)
+        handed = getattr(config, "workerinput", {}).get("sysint")
+        if handed is None:
+            run_id = uuid.uuid4().hex[:12]
+            shared = Path(tempfile.mkdtemp(prefix=f"sysint-{run_id}-"))
+            return cls(config.rootpath, options, workspace, run_id, shared)
+        told: dict[str, Any] = json.loads(handed)
+        return cls(
+            config.rootpath,
+            options,
+            workspace,
+            told["run_id"],
+            Path(told["shared"]),
+            told["supervisor"],
+            Worker(told["name"], told["index"], told["count"]),
+        )
+
+    def handover(self, name: str, index: int | None, count: int) -> str:
+        """What the controller tells one worker: plain JSON, as xdist takes nothing else."""
+        return json.dumps(
+            {
+                "run_id": self.run_id,
+                "shared": str(self.shared),
+                "supervisor": self.services.address(),
+                "name": name,
+                "index": index,
+                "count": count,
+            }
+        )
+
+    @cached_property
+    def services(self) -> Services:
+        """The run's started services; the supervisor process starts at the first need."""
+        return Services(logs=self.shared / "services", address=self.supervisor)
+
+    @cached_property
+    def board(self) -> Board | None:
+        """Where the workers tell each other about health; None in a run of one process."""
+        return Board(self.shared / "board") if self.worker else None
+
+    @cached_property
+    def connections(self) -> Connections:
+        """The live integrations of all declarations, as far as their tenants are asked for."""
+        allow: Mapping[str, frozenset[Effect] | None] = {
+            item.id: each.environment.allow for each in self.workspace.declarations for item in each.integrations
+        }
+        return Connections(
+            [item for each in self.workspace.declarations for item in each.integrations],
+            self.provide,
+            allow=allow,
+            concurrency=self.options.concurrency,
+        )
+
+    def provide(self, declared: DeclaredIntegration) -> Provided:
+        """Say where an integration is, or have it started.
+
+        Raises:
+            Unavailable: when it can be neither found nor started; the message says what would make it run.
+        """
+        if is_existing(declared) and declared.settings.url:
+            return Existing(declared.settings.url)
+        way = self.options.provision or declared.provision.way
+        if way == "existing":
+            raise Unavailable(f"integration '{declared.id}' has no url, and nothing may be started for it")
+        return self.services.provide(request(declared, way, self.root))
+
+    def budgets(self) -> dict[str, float]:
+        """Calls a second by budget; the workers of xdist share each evenly."""
+        among = self.worker.count if self.worker else 1
+        return {name: rate / among for each in self.workspace.declarations for name, rate in each.budgets.items()}
+
+    def close(self) -> None:
+        """Close the clients, and in the process that began the run stop what was started."""
+        if "connections" in self.__dict__:
+            self.connections.close()
+        if "services" in self.__dict__:
+            self.services.close()
+
+
+STATE = pytest.StashKey[State]()

@@ -1,0 +1,45 @@
+"""What the tests of all rooms share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.provision import ServiceRequest, Services
+
+
+def require(condition: object, reason: str) -> None:
+    """Skip a test that this machine cannot run; where everything must be there (`SYSINT_REQUIRE_SERVERS=1`), fail."""
+    if condition:
+        return
+    if os.environ.get("SYSINT_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"SYSINT_REQUIRE_SERVERS=1, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", name="require")
+def require_() -> Callable[[object, str], None]:
+    """`require(condition, reason)`: skips, or fails where everything must be there."""
+    return require
+
+
+@pytest.fixture(scope="session")
+def real_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """`real_service("redis")` gives the url of a real server of that type, started once for the whole session."""
+    services = Services(logs=tmp_path_factory.mktemp("service-logs"))
+
+    def provide(type_name: str, way: str = "auto") -> str:
+        request = ServiceRequest(id=f"{type_name}-{way}", type=type_name, way=way, timeout=90)
+        try:
+            return services.provide(request).url
+        except Unavailable as error:
+            require(False, str(error))
+            raise
+
+    try:
+        yield provide
+    finally:
+        services.close()
