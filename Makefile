@@ -1,7 +1,8 @@
 # Two commands matter: `make demo` and `make test`. Both make .venv first; a second run does not install again.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
+RUN ?= pytest
 UV := $(shell command -v uv 2>/dev/null)
 .DEFAULT_GOAL := help
 
@@ -13,7 +14,7 @@ demo: $(VENV)/.installed ## test the WriteCareNotes estate, started on this mach
 	 echo; echo "Reports: file://$(CURDIR)/reports/sysint.html"; echo "         $(CURDIR)/reports/sysint.json"; exit $$code
 
 test: $(VENV)/.installed-dev ## the tests of the plugin itself
-	$(BIN)/pytest tests
+	$(BIN)/$(RUN) tests
 
 check: $(VENV)/.installed-dev ## lint, types, import rules
 	$(BIN)/ruff check .

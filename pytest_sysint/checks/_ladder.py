@@ -50,7 +50,7 @@ class _Climb:
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def take(self, rung: Rung) -> None:
-        """One rung. All share the time of one conversation, but a quarter of it is left to each, after slow ones too."""
+        """One rung. All share the time of one conversation, but each has a quarter of it, also after slow ones."""
         started = self.watch.elapsed()
         left = max(self.context.timeout - started, self.context.timeout * _LEAST_SHARE)
         try:

@@ -14,7 +14,8 @@ from pytest_sysint.core.integration import Observation, Operation
 from pytest_sysint.core.records import SHARED, Assertion
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.core.units import show
-from pytest_sysint.declaration import DeclaredCheck, DeclaredIntegration
+from pytest_sysint.declaration.checks import DeclaredCheck
+from pytest_sysint.declaration.model import DeclaredIntegration
 from pytest_sysint.expectations import Expectation, compile_expectation
 
 _SHORTEST_PAUSE = 0.01

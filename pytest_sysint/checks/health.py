@@ -15,10 +15,8 @@ from pytest_sysint.checks._operation import applies_to, check_of
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.core.integration import Integration
-from pytest_sysint.declaration import DeclaredCheck, DeclaredIntegration
-from pytest_sysint.declaration.checks import check_schema, read_check
-
-Path = tuple[str | int, ...]
+from pytest_sysint.declaration.checks import DeclaredCheck, check_schema, read_checks
+from pytest_sysint.declaration.model import DeclaredIntegration
 
 _REACHABLE = "reachable"
 _FORMS = "a list of checks, one check, or false to have no health checks"
@@ -51,10 +49,12 @@ class Health:
         if not isinstance(raw, (list, Mapping)) or not raw:
             came = "nothing" if raw is None or not raw else f"a {type(raw).__name__}"
             raise Mistakes(Mistake((), f"expected {_FORMS}; came {came}"))
-        items = [((), raw)] if isinstance(raw, Mapping) else [((index,), item) for index, item in enumerate(raw)]
-        checks, mistakes = _read_all(items, cls)
-        if mistakes:
-            raise Mistakes(*mistakes)
+        checks = read_checks(raw, cls)
+        for index, check in enumerate(checks):
+            if check.slug == _REACHABLE:
+                path = (index,) if isinstance(raw, list) else ()
+                said = f"'{_REACHABLE}' is the built-in check; give this one another name"
+                raise Mistakes(Mistake((*path, "name"), said))
         return HealthChecks(declared=checks)
 
     def schema(self, cls: type[Integration[Any]]) -> dict[str, Any]:
@@ -89,33 +89,6 @@ class Health:
         for item in health.declared:
             if applies_to(item, declared):
                 yield check_of(self.name, item, declared)
-
-
-def _read_all(
-    items: list[tuple[Path, Any]], cls: type[Integration[Any]]
-) -> tuple[tuple[DeclaredCheck, ...], list[Mistake]]:
-    checks: list[DeclaredCheck] = []
-    mistakes: list[Mistake] = []
-    taken = {_REACHABLE: "the built-in check"}
-    for path, raw in items:
-        try:
-            check = _read(raw, cls)
-        except Mistakes as error:
-            mistakes += error.under(*path).mistakes
-            continue
-        if check.slug in taken:
-            said = f"its node id would end in '{check.slug}', as that of {taken[check.slug]}; give it another `name`"
-            mistakes.append(Mistake(path, said))
-        taken.setdefault(check.slug, f"the check '{check.name}' above it")
-        checks.append(check)
-    return tuple(checks), mistakes
-
-
-def _read(raw: Any, cls: type[Integration[Any]]) -> DeclaredCheck:
-    if not isinstance(raw, Mapping):
-        words = ", ".join(operation.key() for operation in cls.operations)
-        raise Mistakes(Mistake((), f"a check is a map with an operation ({words}), came a {type(raw).__name__}"))
-    return read_check(dict(raw), cls)
 
 
 KIND = Health()

@@ -53,8 +53,10 @@ def masked(records: Iterable[R]) -> tuple[R, ...]:
 
 
 def _spotless(text: str) -> bool:
-    # Without a backslash every text of the record stands in the JSON as it is; with one, only the walk can tell.
-    return "\\" not in text and redact(text) == text
+    # Without a backslash every text of the record stands in the JSON as it is. With one, the redactor knows the
+    # escaped forms as long as nothing but ASCII is there; else only the walk can tell.
+    readable = "\\" not in text or (text.isascii() and "\x7f" not in text)
+    return readable and redact(text) == text
 
 
 class _Walk:

@@ -6,6 +6,9 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from pytest_sysint.core.errors import Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,41 @@ class Container:
     image: str
     start: Callable[[str, Place], Running]
     """(image, place) -> the running container."""
+
+
+def run_container(container: Any, url: Callable[[Any], str], detail: str) -> Running:
+    """Start a container of testcontainers, its ports on loopback alone; `url(container)` says where it is then.
+
+    Raises:
+        Unavailable: when it cannot be started or does not get ready, with its last lines.
+
+    """
+    container.ports = {port: host or ("127.0.0.1",) for port, host in container.ports.items()}
+    try:
+        container.start()
+        where = url(container)
+    except Exception as error:
+        hint = _last_lines(container)
+        container.stop()
+        raise Unavailable(f"{detail} could not be run: {error}", hint=hint) from error
+    return Running(
+        where, container.stop, detail, lambda: _container_end(container), lambda: _container_log(container, tail="all")
+    )
+
+
+def _container_log(container: Any, **options: Any) -> str:
+    return str(container.get_wrapped_container().logs(**options).decode("utf-8", "replace"))
+
+
+def _last_lines(container: Any) -> str:
+    return _container_log(container, tail=12) if container.get_wrapped_container() else ""
+
+
+def _container_end(container: Any) -> str:
+    wrapped = container.get_wrapped_container()
+    wrapped.reload()
+    state = wrapped.attrs["State"]
+    return "" if state["Running"] else f"exited with code {state['ExitCode']}"
 
 
 def free_port() -> int:

@@ -59,30 +59,32 @@ class Node:
         self.size = 1
 
     def place(self, *path: str | int) -> tuple[int, int]:
-        """Line and column of what `path` leads to: a map's key, a list's item; where it ends early, of the last step."""
+        """Line and column of a map's key or a list's item; where the path leads nowhere, of its last step that does."""
         place, node = (self.line, self.column), self
         for step in path:
-            if isinstance(node.value, dict) and isinstance(step, str) and step in node.value:
-                place, node = node.keys[step], node.value[step]
-            elif isinstance(node.value, list) and isinstance(step, int) and 0 <= step < len(node.value):
-                node = node.value[step]
-                place = (node.line, node.column)
-            else:
+            child = node.step(step)
+            if child is None:
                 break
+            place = node.keys[step] if isinstance(step, str) else (child.line, child.column)
+            node = child
         return place
 
     def find(self, *path: str | int) -> Node | None:
-        """The node that `path` leads to, or None."""
-        node: Node = self
+        """The node that the path leads to, or None."""
+        node: Node | None = self
         for step in path:
-            value = node.value
-            if isinstance(value, dict) and isinstance(step, str) and step in value:
-                node = value[step]
-            elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
-                node = value[step]
-            else:
-                return None
+            node = node.step(step) if node is not None else None
         return node
+
+    def step(self, step: str | int) -> Node | None:
+        """What stands under this key of a map, or at this index of a list."""
+        value = self.value
+        if isinstance(value, dict) and isinstance(step, str):
+            return value.get(step)
+        if isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+            found: Node = value[step]
+            return found
+        return None
 
 
 def parse(data: bytes) -> Node:
@@ -110,7 +112,9 @@ def parse(data: bytes) -> Node:
 
 def too_large(size: int, most: int = MAX_BYTES) -> str:
     """The sentence for a file of `size` bytes, of which `most` are allowed."""
-    return f"the file has {size / 2**20:.1f} MiB; a declaration has at most {most / 2**20:g} MiB: split it with `include`"
+    return (
+        f"the file has {size / 2**20:.1f} MiB; a declaration has at most {most / 2**20:g} MiB: split it with `include`"
+    )
 
 
 class _Builder:
@@ -232,6 +236,8 @@ class _Open:
             return
         if text == "":
             _fail(event, "a key is missing before the `:`")
+        if _REFERENCE in text:
+            _fail(event, "a key cannot hold a reference; only values can")
         if text in self.node.keys:
             _fail(event, f"the key '{_clip(text)}' stands twice in one map (first in line {self.node.keys[text][0]})")
         self.key = text
@@ -288,7 +294,9 @@ def _decode(data: bytes) -> str:
         offset = error.start
     line = data.count(b"\n", 0, offset) + 1
     column = offset - (data.rfind(b"\n", 0, offset) + 1) + 1
-    raise YamlProblem(f"is not UTF-8: byte 0x{data[offset]:02x} at offset {offset:,}; save the file as UTF-8", line, column)
+    raise YamlProblem(
+        f"is not UTF-8: byte 0x{data[offset]:02x} at offset {offset:,}; save the file as UTF-8", line, column
+    )
 
 
 def _position(text: str, index: int) -> tuple[int, int]:
@@ -302,7 +310,7 @@ def _forbidden(error: yaml.reader.ReaderError) -> str:
 
 
 _HINTS = (
-    ("mapping values are not allowed", "a `:` stands where no key can be: put the text in quotes, or look at the indentation"),
+    ("mapping values are not allowed", "a `:` stands where it cannot: put the text in quotes, or mend the indentation"),
     ("could not find expected ':'", "a `:` is missing after a key, or the indentation is off"),
     ("did not find expected key", "the indentation does not fit, or a quote or bracket is not closed"),
     ("did not find expected '-' indicator", "the items of a list do not stand in one column"),
@@ -312,7 +320,7 @@ _HINTS = (
     ("did not find expected alphabetic or numeric character", "a text that begins with `&` or `*` needs quotes"),
     ("found unknown escape character", "in double quotes `\\` begins an escape: use single quotes, or write `\\\\`"),
     ("block sequence entries are not allowed", "a list cannot begin here: put it on the next line"),
-    ("did not find expected node content", "a value is missing, or a text that begins with this character needs quotes"),
+    ("did not find expected node content", "a value is missing, or a text that begins like this needs quotes"),
 )  # fmt: skip
 
 

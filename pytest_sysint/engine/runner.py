@@ -48,6 +48,8 @@ class _Job:
     """Milestones that must be reached first: `open:<id>` and `health:<id>`."""
     alone: bool = False
     deferred: bool = False
+    crowded: bool = False
+    """Others ran at some time beside it."""
     started: float = 0.0
     limit: float = 0.0
     trace: recorder.Trace = field(default_factory=recorder.Trace)
@@ -230,6 +232,9 @@ class Runner:
             while not self._stop.is_set():
                 if job := self._next():
                     self._running.add(job)
+                    if len(self._running) > 1:
+                        for each in self._running:
+                            each.crowded = True
                     job.started = time.monotonic()
                     job.limit = _limit(job.planned.check)
                     return job
@@ -288,7 +293,6 @@ class Runner:
         planned = job.planned
         if early := self._not_runnable(planned):
             return early
-        crowded = len(self._running) > 1
         job.trace.worker = self._worker
         try:
             result = recorder.judged(planned, job.trace, self._attempts(job))
@@ -303,7 +307,7 @@ class Runner:
             result = recorder.skipped(planned, "the run was stopped")
         except Exception as error:  # noqa: BLE001 - whatever a check raises must become a result
             result = recorder.crashed(planned, job.trace, error)
-        if crowded and not job.alone and _only_latency_failed(result):
+        if job.crowded and not job.alone and _only_latency_failed(result):
             job.alone = job.trace.measured_alone = True
             return None
         return result
@@ -438,7 +442,7 @@ def _only_latency_failed(result: Result) -> bool:
 def _wait(check: Check) -> wait_base:
     policy = check.retry
     if policy.backoff == "exponential":
-        return wait_exponential_jitter(initial=policy.initial, max=policy.max, jitter=policy.initial)
+        return wait_exponential_jitter(multiplier=policy.initial, max=policy.max, jitter=policy.initial)
     return wait_fixed(policy.initial)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_sysint.expectations.leaves import Exists, kind_of
+from pytest_sysint.expectations.leaves import Exists, Pattern, Same, kind_of
 from pytest_sysint.expectations.values import show, size
 from pytest_sysint.expectations.verdicts import (
     HOLDS,
@@ -30,7 +30,10 @@ class Not(Matcher):
 
     @property
     def text(self) -> str:
-        return f"not {self.inner.text}"
+        said = self.inner.text
+        if isinstance(self.inner, Same):
+            return f"!={said.removeprefix('==')}"
+        return f"!{said}" if isinstance(self.inner, Pattern) else f"not {said}"
 
     def judge(self, value: Any) -> Verdict:
         if isinstance(value, Many) and not self.whole:

@@ -62,12 +62,19 @@ class _Clause:
         """A number as a person would write it, with as many digits as the verdict turns on; empty without a unit."""
         if self.dimension in (None, "number") or isinstance(value, bool) or not isinstance(value, Number):
             return ""
-        shown = units.show(float(value), self.dimension)
-        for digits in (3, 6, 15):
-            shown = units.show(float(value), self.dimension, digits)
-            if not math.isfinite(value) or self._verdict(units.parse(shown).value).holds == verdict.holds:
+        number = float(value)
+        shown = units.show(number, self.dimension)
+        for digits in (6, 15):
+            if not math.isfinite(number) or self._is_faithful(shown, number, verdict):
                 break
+            shown = units.show(number, self.dimension, digits)
         return shown
+
+    def _is_faithful(self, shown: str, number: float, verdict: Verdict) -> bool:
+        """Whether a rounded number leads to the same verdict, and does not look like a bound that it is not."""
+        rounded = units.parse(shown).value
+        looks_like_bound = shown in self.matcher.text and rounded != number
+        return not looks_like_bound and self._verdict(rounded).holds == verdict.holds
 
 
 def _cut(text: str) -> str:

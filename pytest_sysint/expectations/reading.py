@@ -291,6 +291,6 @@ def json_schema() -> dict[str, Any]:
         "type": "object",
         "minProperties": 1,
         "description": "What must hold: subject -> matcher. A subject that begins with `$` is a JSONPath (RFC 9535) "
-        "into the payload; the others are the observation's own: status, latency, phases.connect, headers.x, count, ...",
+        "into the payload; the others are the observation's own: status, latency, phases.connect, headers.x, ...",
         "additionalProperties": matcher,
     }

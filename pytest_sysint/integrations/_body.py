@@ -131,12 +131,14 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def show_message(first: str, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> str:
+def show_message(
+    first: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, hidden: frozenset[bytes] = frozenset()
+) -> str:
     """A request or an answer as text for a report, without what must not be seen and cut to size."""
     lines = [first]
     for raw_name, raw_value in headers:
         name = raw_name.decode("latin-1")
-        lines.append(f"{name}: {MASK if secret_header(name) else raw_value.decode('latin-1')}")
+        lines.append(f"{name}: {MASK if raw_name in hidden or secret_header(name) else raw_value.decode('latin-1')}")
     text = body[:EXCHANGE_LIMIT].decode("utf-8", errors="replace")
     if len(body) > EXCHANGE_LIMIT:
         text += f"\n... ({len(body) - EXCHANGE_LIMIT:,} more bytes)"

@@ -13,9 +13,9 @@ from urllib.request import getproxies, proxy_bypass
 from pytest_sysint.core.errors import CallError, Rejected
 from pytest_sysint.core.secrets import MASK, learn, learn_url, redact
 from pytest_sysint.integrations._auth import Credentials, credentials, from_userinfo
-from pytest_sysint.integrations._body import secret_header, write_body, write_query
+from pytest_sysint.integrations._body import secret_header, show_message, write_body, write_query
 from pytest_sysint.integrations._net import host_port
-from pytest_sysint.integrations._wire import Header, Proxy
+from pytest_sysint.integrations._wire import Header, Message, Proxy
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE = "/?%:@!$&'()*+,;=~[]"
@@ -42,11 +42,11 @@ class Call:
     """A request made ready."""
 
     method: str
-    target: bytes
     shown: str
     """The target as it may be seen."""
-    headers: list[Header]
-    body: bytes
+    message: Message
+    hidden: frozenset[bytes]
+    """Names of headers that are secrets, whatever they are called."""
     origin: str
     """scheme://host:port"""
 
@@ -54,6 +54,11 @@ class Call:
     def title(self) -> str:
         """One line for people."""
         return f"{self.method} {self.origin}{self.shown}"
+
+    def show(self) -> str:
+        """The request as text, without secrets."""
+        first = f"{self.method} {self.shown} HTTP/1.1"
+        return show_message(first, self.message.headers, self.message.body, self.hidden)
 
     def curl(self, settings: Any) -> str:
         """The shell command that does the same; `$NAME` stands where a secret must be put in."""
@@ -64,9 +69,9 @@ class Call:
         words += [] if tls.verify else ["--insecure"]
         for option, path in (("--cacert", tls.ca), ("--cert", tls.cert), ("--key", tls.key)):
             words += [f"{option} {shlex.quote(path)}"] if path else []
-        words += [_header_option(*header) for header in self.headers if header[0].decode() not in _AUTOMATIC]
-        if self.body:
-            words.append(f"--data-raw {shlex.quote(redact(self.body.decode('utf-8', 'replace')))}")
+        words += [_header_option(*header) for header in self.message.headers if header[0].decode() not in _AUTOMATIC]
+        if self.message.body:
+            words.append(f"--data-raw {shlex.quote(redact(self.message.body.decode('utf-8', 'replace')))}")
         words.append(_in_shell(f"{self.origin}{self.shown}", "API_KEY"))
         return " ".join(words)
 
@@ -169,7 +174,9 @@ class Base:
         if body or method in _BODIED:
             headers["content-length"] = str(len(body))
         target, shown = self._target(path, options.get("query") or {}, known.query)
-        return Call(method, target.encode(), shown, _encoded(headers), body, f"{self.scheme}://{self.authority}")
+        message = Message(method.encode(), target.encode(), _encoded(headers), body)
+        hidden = frozenset(name.encode() for name, _ in known.headers)
+        return Call(method, shown, message, hidden, f"{self.scheme}://{self.authority}")
 
     def _own_headers(self, chosen: Any) -> Mapping[str, str]:
         if chosen is None:
@@ -206,7 +213,7 @@ def redirected(call: Call, base: Base, status: int, location: str) -> Call:
     Raises:
         Rejected: when it leads to a host that the declaration does not name.
     """
-    parts = urlsplit(urljoin(f"{call.origin}{call.target.decode()}", location))
+    parts = urlsplit(urljoin(f"{call.origin}{call.message.target.decode()}", location))
     there = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
     if there != (base.scheme, base.host, base.port):
         raise Rejected(
@@ -216,11 +223,13 @@ def redirected(call: Call, base: Base, status: int, location: str) -> Call:
             hint="declare the url that is redirected to; nothing is sent to other hosts",
         )
     target = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
-    moved = replace(call, target=target.encode(), shown=target)
-    if status == 303 or (status in (301, 302) and call.method == "POST"):
-        kept = [header for header in call.headers if header[0] not in (b"content-length", b"content-type")]
-        return replace(moved, method="HEAD" if call.method == "HEAD" else "GET", headers=kept, body=b"")
-    return moved
+    sent, method = call.message, call.method
+    headers, body = sent.headers, sent.body
+    if status == 303 or (status in (301, 302) and method == "POST"):
+        method = "HEAD" if method == "HEAD" else "GET"
+        headers = [header for header in headers if header[0] not in (b"content-length", b"content-type")]
+        body = b""
+    return replace(call, method=method, shown=target, message=Message(method.encode(), target.encode(), headers, body))
 
 
 def find_proxy(setting: str, base: Base) -> Proxy | None:

@@ -118,7 +118,6 @@ class HttpIntegration(Integration[HS]):
     def _make_transport(self) -> Transport:
         base, tls = self.base, self.settings.tls
         return Transport(
-            base.scheme,
             base.host,
             base.port,
             context=context_for(tls, ("http/1.1",)) if base.scheme == "https" else None,
@@ -175,9 +174,7 @@ class HttpIntegration(Integration[HS]):
         return self._observe(call, answer, watch, redirects)
 
     def _send(self, call: Call, timeout: float, spent: float = 0.0) -> Answer:
-        method, limit = call.method.encode(), self.settings.max_body
-        sent = method, call.target, call.headers, call.body
-        return self.transport.exchange(*sent, timeout=timeout, limit=limit, spent=spent)
+        return self.transport.exchange(call.message, timeout=timeout, limit=self.settings.max_body, spent=spent)
 
     def _observe(self, call: Call, answer: Answer, watch: Stopwatch, redirects: int) -> Observation:
         headers = fold(answer.headers)
@@ -199,7 +196,7 @@ class HttpIntegration(Integration[HS]):
         phases["total"] = watch.elapsed()
         exchange = Exchange(
             title=call.title,
-            sent=show_message(f"{call.method} {call.shown} HTTP/1.1", call.headers, call.body),
+            sent=call.show(),
             received=show_message(f"{answer.http_version} {answer.status} {answer.reason}", answer.headers, body),
             at=watch.started_at,
             ms=phases["total"] * 1000,

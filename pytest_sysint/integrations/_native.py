@@ -8,7 +8,7 @@ import httpx
 
 from pytest_sysint.core.errors import CallError, Garbled, TimedOut, TooLarge
 from pytest_sysint.integrations._call import Base
-from pytest_sysint.integrations._wire import Transport
+from pytest_sysint.integrations._wire import Message, Transport
 
 _SECONDS = 30.0
 _ERRORS: tuple[tuple[type[CallError], type[httpx.TransportError]], ...] = (
@@ -51,14 +51,8 @@ class _Carrier(httpx.BaseTransport):
             target += (b"&" if b"?" in target else b"?") + base.credentials.query.encode()
         seconds = request.extensions.get("timeout", {}).get("read") or _SECONDS
         try:
-            answer = self._transport.exchange(
-                request.method.encode(),
-                target,
-                list(headers.items()),
-                request.read(),
-                timeout=seconds,
-                limit=self._limit,
-            )
+            message = Message(request.method.encode(), target, list(headers.items()), request.read())
+            answer = self._transport.exchange(message, timeout=seconds, limit=self._limit)
         except CallError as error:
             kind = next(kind for sort, kind in _ERRORS if isinstance(error, sort))
             raise kind(str(error), request=request) from error

@@ -144,12 +144,14 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
 
 def explain_tls(error: ssl.SSLError, where: str) -> TlsFailed:
     """What went wrong in a handshake with `where`, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        said, hint = _CERTIFICATE.get(error.verify_code, (f"was not accepted: {error.verify_message}", ""))
-        if error.verify_code in (62, 64):
-            said = f"{said} ({error.verify_message})"
-        return TlsFailed(f"the certificate of {where} {said}", code=f"verify {error.verify_code}", hint=hint)
-    reason = error.reason or ("UNEXPECTED_EOF" if isinstance(error, ssl.SSLEOFError) else "")
+    verify_code = getattr(error, "verify_code", 0)  # errors that a library raises in Python have no details
+    if verify_code:
+        message = getattr(error, "verify_message", "")
+        said, hint = _CERTIFICATE.get(verify_code, (f"was not accepted: {message}", ""))
+        if verify_code in (62, 64):
+            said = f"{said} ({message})"
+        return TlsFailed(f"the certificate of {where} {said}", code=f"verify {verify_code}", hint=hint)
+    reason = getattr(error, "reason", "") or ("UNEXPECTED_EOF" if isinstance(error, ssl.SSLEOFError) else "")
     for part, said, hint in _REASONS:
         if part in reason:
             return TlsFailed(f"{where} {said}", code=reason, hint=hint)

@@ -2,11 +2,12 @@
 
 httpx's own transport limits each read, so that a server which sends a byte a second can hold a check for ever; and its
 pool looks at every idle connection before every request. Both matter when hundreds of checks run at once. The protocol
-itself stays with httpcore.
+itself is h11's, as it is httpx's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import select
 import socket
@@ -14,17 +15,16 @@ import ssl
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpcore
+import h11
 
 from pytest_sysint.core.errors import CallError, Garbled, Rejected, TooLarge, Unreachable
 from pytest_sysint.core.units import show
 from pytest_sysint.integrations._net import Route, too_late, translate_os_error
 
 _CHUNK = 64 * 1024
-_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 KEEP_SECONDS = 30.0
 """How long a connection may rest: proxies and firewalls forget one that rests for long."""
@@ -32,66 +32,101 @@ KEEP_SECONDS = 30.0
 Header = tuple[bytes, bytes]
 
 
-class Wire(httpcore.NetworkStream):
-    """A connected socket that keeps to the deadline of the exchange at hand."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request as it is sent: names of headers in lower case."""
+
+    method: bytes
+    target: bytes
+    headers: list[Header]
+    body: bytes = b""
+
+
+class ClosedError(ConnectionError):
+    """The other side ended the connection where an answer was due."""
+
+
+class Wire:
+    """A connection that speaks HTTP/1.1 and keeps to the deadline of the exchange at hand."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self.deadline: float | None = None
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
-            self._arm(timeout)
-            return self._socket.recv(max_bytes)
-        except TimeoutError as error:
-            raise httpcore.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        rest = memoryview(buffer)
-        try:
-            while rest:
-                self._arm(timeout)
-                rest = rest[self._socket.send(rest) :]
-        except TimeoutError as error:
-            raise httpcore.WriteTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=100 * 1024)
+        self._since = time.monotonic()
+        self.deadline = 0.0
+        self.used = False
 
     def close(self) -> None:
         self._socket.close()
 
     def encrypt(self, context: ssl.SSLContext, server_name: str) -> None:
-        """Go on in TLS."""
-        self._arm(None)
+        """Go on in TLS, with a conversation of its own."""
+        self._arm()
         self._socket = context.wrap_socket(self._socket, server_hostname=server_name)
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=100 * 1024)
 
-    def get_extra_info(self, info: str) -> Any:
-        if info == "ssl_object":
-            return self._socket if isinstance(self._socket, ssl.SSLSocket) else None
-        if info == "is_readable":  # at rest this means closed, or garbage
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            return bool(poll.poll(0))
-        return None
+    def ask(self, message: Message) -> h11.Response:
+        """Send a request and read the head of the answer."""
+        head = h11.Request(method=message.method, target=message.target, headers=message.headers)
+        parts = [self._protocol.send(head)]
+        if message.body:
+            parts.append(self._protocol.send(h11.Data(data=message.body)))
+        parts.append(self._protocol.send(h11.EndOfMessage()))
+        # A server that refuses a large request early stops reading: its answer is worth more than our broken pipe.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._write(b"".join(part for part in parts if part))
+        while True:
+            event = self._next()
+            if isinstance(event, h11.Response):
+                return event
 
-    def _arm(self, timeout: float | None) -> None:
-        left = timeout
-        if self.deadline is not None:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the time of the whole exchange is over")
+    def body(self) -> Iterator[bytes]:
+        """The body of the answer, as it comes."""
+        while True:
+            event = self._next()
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+            else:
+                return
+
+    def rest(self) -> bool:
+        """Make ready for another exchange; False when there can be none on this connection."""
+        protocol = self._protocol
+        ended = protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+        if not ended or protocol.trailing_data[0]:  # what was sent unasked would be taken for the next answer
+            return False
+        protocol.start_next_cycle()
+        self._since, self.used = time.monotonic(), True
+        return True
+
+    def stale(self) -> bool:
+        """Whether it rested too long, or the other side has closed it."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return time.monotonic() - self._since > KEEP_SECONDS or bool(poll.poll(0))
+
+    def _next(self) -> object:
+        while True:
+            event = self._protocol.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            self._arm()
+            data = self._socket.recv(_CHUNK)
+            if not data and self._protocol.their_state is h11.SEND_RESPONSE:
+                raise ClosedError("no answer")
+            self._protocol.receive_data(data)
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            self._arm()
+            rest = rest[self._socket.send(rest) :]
+
+    def _arm(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time of the whole exchange is over")
         self._socket.settimeout(left)
-
-
-@dataclass(slots=True)
-class Kept:
-    """A connection, and what is needed to use it again."""
-
-    connection: httpcore.HTTP11Connection
-    wire: Wire
-    used: bool = False
 
 
 class Rest:
@@ -103,42 +138,42 @@ class Rest:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._lock = threading.Lock()
-        self._resting: OrderedDict[int, tuple[object, Kept]] = OrderedDict()
-        self._owned: dict[object, list[Kept]] = {}
+        self._resting: OrderedDict[Wire, object] = OrderedDict()
+        self._owned: dict[object, list[Wire]] = {}
 
-    def take(self, owner: object) -> Kept | None:
+    def take(self, owner: object) -> Wire | None:
         """The connection of this owner that rests the shortest and still stands, or None."""
         while True:
             with self._lock:
                 stack = self._owned.get(owner)
                 if not stack:
                     return None
-                kept = stack.pop()
-                del self._resting[id(kept)]
-            if not kept.connection.has_expired():
-                return kept
-            kept.connection.close()
+                wire = stack.pop()
+                del self._resting[wire]
+            if not wire.stale():
+                return wire
+            wire.close()
 
-    def give(self, owner: object, kept: Kept) -> None:
+    def give(self, owner: object, wire: Wire) -> None:
         """Let a connection rest."""
-        oldest: Kept | None = None
+        oldest: Wire | None = None
         with self._lock:
-            self._owned.setdefault(owner, []).append(kept)
-            self._resting[id(kept)] = (owner, kept)
+            self._owned.setdefault(owner, []).append(wire)
+            self._resting[wire] = owner
             if len(self._resting) > self.limit:
-                _, (other, oldest) = self._resting.popitem(last=False)
+                oldest, other = self._resting.popitem(last=False)
                 self._owned[other].remove(oldest)
         if oldest is not None:
-            oldest.connection.close()
+            oldest.close()
 
     def drop(self, owner: object) -> None:
         """Close all of this owner's."""
         with self._lock:
             stack = self._owned.pop(owner, [])
-            for kept in stack:
-                del self._resting[id(kept)]
-        for kept in stack:
-            kept.connection.close()
+            for wire in stack:
+                del self._resting[wire]
+        for wire in stack:
+            wire.close()
 
     def __len__(self) -> int:
         return len(self._resting)
@@ -173,7 +208,6 @@ class Transport:
 
     def __init__(
         self,
-        scheme: str,
         host: str,
         port: int,
         *,
@@ -181,7 +215,6 @@ class Transport:
         server_name: str = "",
         proxy: Proxy | None = None,
     ) -> None:
-        self._origin = httpcore.Origin(scheme.encode(), host.encode("ascii"), port)
         self._context = context
         self._server_name = server_name or host
         self._proxy = proxy
@@ -192,17 +225,7 @@ class Transport:
         """Close the connections at rest."""
         REST.drop(self)
 
-    def exchange(
-        self,
-        method: bytes,
-        target: bytes,
-        headers: list[Header],
-        body: bytes,
-        *,
-        timeout: float,
-        limit: int,
-        spent: float = 0.0,
-    ) -> Answer:
+    def exchange(self, message: Message, *, timeout: float, limit: int, spent: float = 0.0) -> Answer:
         """Send one request and read the answer, all within `timeout` seconds, of which some may be spent already.
 
         Raises:
@@ -212,59 +235,44 @@ class Transport:
         start = time.monotonic()
         deadline = start + timeout - spent
         phases: dict[str, float] = {}
-        request = self._request(method, target, headers, body)
-        kept = REST.take(self) or self._connect(deadline, timeout, phases)
+        message = self._for_proxy(message)
+        wire = REST.take(self) or self._connect(deadline, timeout, phases)
+        wire.deadline = deadline
         rung = "ping"
         try:
             try:
-                response = self._ask(kept, request, deadline)
-            except (httpcore.NetworkError, httpcore.RemoteProtocolError):
-                if not (kept.used and method in _IDEMPOTENT):
+                head = wire.ask(message)
+            except (OSError, h11.RemoteProtocolError) as error:
+                if not wire.used or message.method not in _IDEMPOTENT or isinstance(error, TimeoutError):
                     raise
                 # The server closed the connection while it rested: RFC 9110 (9.2.2) lets us ask again on a new one.
-                kept = self._connect(deadline, timeout, phases)
-                response = self._ask(kept, request, deadline)
+                wire.close()
+                wire = self._connect(deadline, timeout, phases)
+                head = wire.ask(message)
             phases["first_byte"], rung = time.monotonic() - start, "read"
-            answer = self._read(response, limit, phases)
+            body = self._read(wire, limit)
         except BaseException as error:
-            kept.connection.close()
-            if isinstance(error, _FAILURES):
+            wire.close()
+            if isinstance(error, (OSError, h11.ProtocolError)):
                 raise self._explain(error, timeout, rung) from error
             raise
-        self._keep(kept)
-        return answer
+        if wire.rest():
+            REST.give(self, wire)
+        else:
+            wire.close()
+        version = f"HTTP/{head.http_version.decode()}"
+        return Answer(head.status_code, head.reason.decode("latin-1"), list(head.headers), version, body, phases)
 
-    def _ask(self, kept: Kept, request: httpcore.Request, deadline: float) -> httpcore.Response:
-        kept.wire.deadline = deadline
-        return kept.connection.handle_request(request)
-
-    def _read(self, response: httpcore.Response, limit: int, phases: dict[str, float]) -> Answer:
+    def _read(self, wire: Wire, limit: int) -> bytes:
         chunks, size = [], 0
-        for chunk in response.iter_stream():
+        for chunk in wire.body():
             size += len(chunk)
             if size > limit:
                 raise too_large(self.where, limit)
             chunks.append(chunk)
-        response.close()
-        extensions = response.extensions
-        return Answer(
-            response.status,
-            extensions["reason_phrase"].decode("latin-1"),
-            response.headers,
-            extensions["http_version"].decode("ascii"),
-            b"".join(chunks),
-            phases,
-        )
+        return b"".join(chunks)
 
-    def _keep(self, kept: Kept) -> None:
-        kept.used = True
-        kept.wire.deadline = None
-        if kept.connection.is_idle():
-            REST.give(self, kept)
-        else:
-            kept.connection.close()
-
-    def _connect(self, deadline: float, timeout: float, phases: dict[str, float]) -> Kept:
+    def _connect(self, deadline: float, timeout: float, phases: dict[str, float]) -> Wire:
         begin = time.monotonic()
         connection = self._route.open(max(deadline - begin, 0.001))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -276,10 +284,10 @@ class Transport:
                 self._encrypt(wire, self._context, phases)
         except BaseException as error:
             wire.close()
-            if isinstance(error, (OSError, *_FAILURES)):
+            if isinstance(error, (OSError, h11.ProtocolError)):
                 raise self._explain(error, timeout, "tls") from error
             raise
-        return Kept(httpcore.HTTP11Connection(self._origin, wire, keepalive_expiry=KEEP_SECONDS), wire)
+        return wire
 
     def _encrypt(self, wire: Wire, context: ssl.SSLContext, phases: dict[str, float]) -> None:
         if self._proxy is not None:
@@ -290,36 +298,38 @@ class Transport:
 
     def _tunnel(self, wire: Wire, proxy: Proxy) -> None:
         place = self.where.encode("ascii")
-        url = httpcore.URL(scheme=b"http", host=proxy.host.encode("ascii"), port=proxy.port, target=place)
-        asked = httpcore.Request(b"CONNECT", url, headers=[(b"host", place), *proxy.headers])
-        answer = httpcore.HTTP11Connection(url.origin, wire).handle_request(asked)
-        if not 200 <= answer.status < 300:
+        answer = wire.ask(Message(b"CONNECT", place, [(b"host", place), *proxy.headers]))
+        if not 200 <= answer.status_code < 300:
             raise Rejected(
-                f"the proxy {self._route.where} refused the way to {self.where}: status {answer.status}",
+                f"the proxy {self._route.where} refused the way to {self.where}: status {answer.status_code}",
                 rung="tcp",
-                code=str(answer.status),
+                code=str(answer.status_code),
                 hint="check the credentials in the proxy's url, and what it lets through",
             )
 
-    def _request(self, method: bytes, target: bytes, headers: list[Header], body: bytes) -> httpcore.Request:
-        origin = self._origin
-        if self._proxy is not None and self._context is None:  # a proxy for plain HTTP wants the whole url
-            target = b"http://" + self.where.encode("ascii") + target
-            headers = [*headers, *self._proxy.headers]
-        url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
-        return httpcore.Request(method, url, headers=headers, content=body)
+    def _for_proxy(self, message: Message) -> Message:
+        if self._proxy is None or self._context is not None:
+            return message
+        target = b"http://" + self.where.encode("ascii") + message.target  # a proxy for plain HTTP wants the whole url
+        return Message(message.method, target, [*message.headers, *self._proxy.headers], message.body)
 
     def _explain(self, error: BaseException, timeout: float, rung: str) -> CallError:
-        if isinstance(error, (TimeoutError, httpcore.TimeoutException)):
-            return too_late(self.where, rung, timeout)
-        if isinstance(error, httpcore.RemoteProtocolError):
-            return _explain_protocol(str(error), self.where, rung)
-        if isinstance(error, httpcore.LocalProtocolError):
+        if isinstance(error, ClosedError):
+            return _broke_off(self.where, rung)
+        if isinstance(error, h11.RemoteProtocolError):
+            said = str(error)
+            if said.startswith("peer closed connection"):
+                return _broke_off(self.where, rung)
+            hint = "another protocol is spoken on that port, or https is needed"
+            return Garbled(f"{self.where} does not answer in HTTP: {said[:200]}", rung=rung, hint=hint)
+        if isinstance(error, h11.LocalProtocolError):
             # Its text repeats the header, which may be a secret.
             return CallError(
                 f"the request to {self.where} cannot be sent: it breaks the rules of HTTP",
                 hint="a header's name or value, or a token, holds a line break or another forbidden character",
             )
+        if isinstance(error, TimeoutError):
+            return too_late(self.where, rung, timeout)
         return translate_os_error(error, self.where, rung=rung, timeout=timeout)
 
 
@@ -331,10 +341,7 @@ def too_large(where: str, limit: int) -> TooLarge:
     )
 
 
-def _explain_protocol(said: str, where: str, rung: str) -> CallError:
-    if said.startswith(("Server disconnected", "peer closed connection")):
-        when = "in the middle of its answer" if rung == "read" else "without an answer"
-        hint = "the service crashed on this request, or a proxy before it gave up"
-        return Unreachable(f"{where} closed the connection {when}", rung=rung, hint=hint)
-    hint = "another protocol is spoken on that port, or https is needed"
-    return Garbled(f"{where} does not answer in HTTP: {said[:200]}", rung=rung, hint=hint)
+def _broke_off(where: str, rung: str) -> Unreachable:
+    when = "in the middle of its answer" if rung == "read" else "without an answer"
+    hint = "the service crashed on this request, or a proxy before it gave up"
+    return Unreachable(f"{where} closed the connection {when}", rung=rung, hint=hint)

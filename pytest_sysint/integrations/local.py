@@ -176,20 +176,19 @@ class Local(Files[Settings]):
             self._contain(base)
             if not (self.root / base).is_dir():
                 return
-            for folder, _, files in self.client.walk(base, detail=True, on_error=_unless_gone):
-                for name, info in files.items():
-                    path = f"{folder}/{name}".lstrip("/")
-                    entry = self._listed(path, info) if path.startswith(prefix) else None
+            # fsspec's own walk leaves out what it cannot read, without a word.
+            for folder, _, names in os.walk(self.root / base, onerror=_unless_gone):
+                for name in names:
+                    path = (Path(folder) / name).relative_to(self.root).as_posix()
+                    entry = self._listed(path) if path.startswith(prefix) else None
                     if entry is not None:
                         yield entry
 
-    def _listed(self, path: str, info: dict[str, Any]) -> Entry | None:
-        if info["islink"]:
-            try:
-                return self.entry(path, 0)
-            except CallError:
-                return None  # it leads to a folder, out of the root, or nowhere
-        return _entry(path, info) if stat.S_ISREG(info["mode"]) else None
+    def _listed(self, path: str) -> Entry | None:
+        try:
+            return self.entry(path, 0)
+        except Rejected:
+            return None  # no file; or a link that leads out of the root
 
     def remove(self, path: str, timeout: float) -> None:
         if self.entry(path, timeout) is not None:

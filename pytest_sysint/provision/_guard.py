@@ -6,6 +6,7 @@ It reads lines from the supervisor until that ends, and then ends whatever is st
     gone 4711               ... and that has ended since
     folder /tmp/sysint-x    to be removed
     after ["docker", ...]   a command to run (JSON), for what is not a process
+    done                    the supervisor has done that itself
 
 Started as a file by a bare interpreter, so it imports the standard library only.
 """
@@ -73,6 +74,8 @@ def main(token: str) -> None:
             folders.append(rest)
         elif word == "after":
             commands.append(json.loads(rest))
+        elif word == "done":
+            commands.clear()
     sweep(token, groups)
     for command in commands:
         subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=60)

@@ -52,7 +52,7 @@ def ask(module: str, question: dict[str, str], place: Place, timeout: float, hos
     ended = child.wait(1.0) if not line else ""
     child.stop()
     if "error" in words:
-        raise Unavailable(f"{place.id}: {words['error']}", hint=words["hint"])
+        raise Unavailable(words["error"], hint=words["hint"])
     why = ended or f"gave no answer within {show(timeout, 'duration')}"
     raise Unavailable(f"{place.id}: {question['what']} {why}", hint=as_hint(read(place.log)))
 

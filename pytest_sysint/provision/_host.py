@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,16 +23,15 @@ from pytest_sysint.provision._output import file_name
 
 _PORTS = range(15_000, 32_000)
 """Below the range from which systems give ports to outgoing connections, so that those do not take ours."""
-_PATIENCE = 3.0
-"""Seconds for each of the polite signals."""
 
 
 class Child:
     """A started process and its group."""
 
-    def __init__(self, process: subprocess.Popen[bytes], guard: Guard) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], guard: Guard, patience: float) -> None:
         self._process = process
         self._guard = guard
+        self._patience = patience
         self._stopping = threading.Lock()
 
     @property
@@ -71,11 +70,11 @@ class Child:
         with self._stopping:
             if self._process.stdin is not None and not self._process.stdin.closed:
                 self._process.stdin.close()
-                self.wait(_PATIENCE)
+                self.wait(self._patience)
             for number in (signal.SIGTERM, signal.SIGINT):
                 if not self.ended():
                     self._process.send_signal(number)
-                    self.wait(_PATIENCE)
+                    self.wait(self._patience)
             self._kill_group()
             self._process.wait()
             if self._process.stdout is not None:
@@ -122,10 +121,11 @@ class Guard:
 
 
 class Host:
-    """One run's folder, ports and processes."""
+    """One run's folder, ports and processes. `patience` is the seconds a process has to heed each polite signal."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, patience: float = 3.0) -> None:
         self.token = token
+        self._patience = patience
         self.folder = Path(tempfile.mkdtemp(prefix="sysint-"))
         if os.geteuid() == 0:
             self.folder.chmod(0o711)  # a service that runs as another user must get to its own folder
@@ -135,6 +135,7 @@ class Host:
         self._given: set[int] = set()
         self._children: list[Child] = []
         self._logs: dict[str, Path] = {}
+        self._undo: list[Callable[[], None]] = []
         self._closed = False
 
     def place(self, service: str, options: Mapping[str, str]) -> Place:
@@ -202,14 +203,17 @@ class Host:
                     **_identity(user),
                 )
             except (OSError, ValueError) as error:
-                raise Unavailable(f"{place.id}: '{argv[0]}' cannot be started: {error}") from None
-            child = Child(process, self.guard)
+                why = getattr(error, "strerror", None) or error
+                hint = "install it, or give its path" if isinstance(error, FileNotFoundError) else ""
+                raise Unavailable(f"{place.id}: '{argv[0]}' cannot be started: {why}", hint=hint) from None
+            child = Child(process, self.guard, self._patience)
             self._children.append(child)
             self.guard.tell(f"group {child.pid}")
             return child
 
-    def after(self, command: Sequence[str]) -> None:
-        """A command that the guard runs at the very end, for what is not a process of this machine."""
+    def at_end(self, undo: Callable[[], None], command: Sequence[str]) -> None:
+        """What clears up at the end that is not a process; and a command that does the same, for the guard."""
+        self._undo.append(undo)
         self.guard.tell(f"after {json.dumps(list(command))}")
 
     def close(self) -> None:
@@ -222,6 +226,9 @@ class Host:
             stop.start()
         for stop in stops:
             stop.join()
+        for undo in self._undo:
+            undo()
+        self.guard.tell("done")
         self.guard.dismiss()
 
 

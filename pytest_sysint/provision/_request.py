@@ -31,7 +31,8 @@ class ServiceRequest:
     def of(self, way: str) -> Any:
         """The part of the `provision:` block that belongs to one way, as its settings."""
         model = ways().get(way).settings_model
-        return model.model_validate({key: value for key, value in self.options.items() if key in model.model_fields})
+        declared = {**self.options, "environment": dict(self.environment)}
+        return model.model_validate({key: value for key, value in declared.items() if key in model.model_fields})
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,11 @@ def importable(module: str) -> bool:
         return False
 
 
-def type_name(cls: Type) -> str:
-    """The word by which a built-in type is declared: the name of its file."""
-    return cls.__module__.rpartition(".")[2]
+def installing(cls: Type, module: str) -> str:
+    """How a Python module is had that a type needs: by the extra of a built-in type."""
+    folder, _, name = cls.__module__.partition("pytest_sysint.integrations.")
+    extra = name.partition(".")[0]
+    return f"pip install 'pytest-sysint[{extra}]'" if extra and not folder else f"install the Python module {module}"
 
 
 class Declares(Protocol):

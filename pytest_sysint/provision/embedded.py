@@ -15,7 +15,7 @@ from pytest_sysint.provision._host import Host
 from pytest_sysint.provision._output import as_hint, read
 from pytest_sysint.provision._ready import ladder, until
 from pytest_sysint.provision._request import ServiceRequest
-from pytest_sysint.provision._way import Declares, RecipeSettings, Type, importable, recipe_of, type_name
+from pytest_sysint.provision._way import Declares, RecipeSettings, Type, importable, installing, recipe_of
 
 
 class EmbeddedWay:
@@ -33,7 +33,7 @@ class EmbeddedWay:
             return "declare another way: this type has no embedded server"
         if importable(recipe.module):
             return ""
-        return f"pip install 'pytest-sysint[{type_name(cls)}]' (Python module {recipe.module})"
+        return installing(cls, recipe.module)
 
     def start(self, request: ServiceRequest, cls: Type, host: Host, /) -> Running:
         deadline = time.monotonic() + request.timeout

@@ -15,6 +15,7 @@ from pytest_sysint.core.provisioning import LocalBinary, Place, Running
 from pytest_sysint.core.registry import types
 from pytest_sysint.provision._helper import answer, ask
 from pytest_sysint.provision._host import Child, Host
+from pytest_sysint.provision._output import as_hint
 from pytest_sysint.provision._programs import find
 from pytest_sysint.provision._ready import ladder
 from pytest_sysint.provision._request import ServiceRequest
@@ -80,11 +81,13 @@ def _carry_out(recipe: LocalBinary, binary: str, place: Place) -> None:
     try:
         recipe.prepare(binary, place)
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout or b"").strip()
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        raise Unavailable(f"preparing {Path(binary).name} failed: {error}", hint=text) from None
+        program = error.cmd if isinstance(error.cmd, str) else Path(str(error.cmd[0])).name
+        said = error.stderr or error.stdout or b""
+        text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+        why = f"{program} exited with code {error.returncode}"
+        raise Unavailable(f"{place.id}: {Path(binary).name} could not be prepared: {why}", hint=as_hint(text)) from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"preparing {Path(binary).name} failed: {error}") from None
+        raise Unavailable(f"{place.id}: {Path(binary).name} could not be prepared: {error}") from None
 
 
 def _work(question: dict[str, Any], place: Place) -> tuple[dict[str, str], Callable[[], None]]:

@@ -17,7 +17,8 @@ _RUN = ("passed", "failed", "error")
 
 def response_time(result: Result) -> float:
     """Milliseconds that the other side took: the measured total, or the whole check where nothing was measured."""
-    return next((timing.ms for timing in result.timings if timing.phase == "total"), result.execution_time)
+    found = next((timing.ms for timing in result.timings if timing.phase == "total"), result.execution_time)
+    return found if math.isfinite(found) else 0.0
 
 
 def was_run(result: Result) -> bool:

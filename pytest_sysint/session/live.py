@@ -133,7 +133,7 @@ class Live:
         declared = {
             check.name: check.operation
             for value in self._declared.kinds.values()
-            for check in (value if isinstance(value, (list, tuple)) else ())
+            for check in getattr(value, "declared", ())
         }
         if name not in declared:
             raise UsageError(f"'{self.id}' declares no check named '{name}'{did_you_mean(name, declared)}")

@@ -205,13 +205,9 @@ def test_writing_where_it_is_not_allowed(folder: Path) -> None:
 
 
 def test_a_folder_within_that_cannot_be_read_is_said(folder: Path) -> None:
-    (folder / "closed").mkdir(mode=0o700)
-    with unprivileged():
-        if os.access(folder / "closed", os.R_OK, effective_ids=True):
-            (folder / "closed").chmod(0)
-        with pytest.raises(Denied, match="may not read"):
-            local(folder).list("", 1)
-    (folder / "closed").chmod(0o700)
+    (folder / "closed").mkdir(mode=0)
+    with unprivileged(), pytest.raises(Denied, match="may not read"):
+        local(folder).list("", 1)
 
 
 def test_errors_of_the_system_in_words() -> None:

@@ -1,0 +1,188 @@
+"""The connection to a Kafka cluster: the way to its brokers, and librdkafka's clients."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as NoAnswer
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_sysint.core.errors import CallError
+from pytest_sysint.core.integration import Rung
+from pytest_sysint.integrations._messages import Deadline
+from pytest_sysint.integrations._net import Route
+from pytest_sysint.integrations._tls import Tls, context_for
+from pytest_sysint.integrations.kafka.trouble import Trouble
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message
+    from confluent_kafka.admin import ClusterMetadata
+
+T = TypeVar("T")
+_SERVE = 0.1
+"""Seconds after which a client's thread looks whether it is to end."""
+_LOOK = 0.05
+"""Seconds between two looks at whether a first call still makes sense."""
+_GRACE = 0.5
+"""Seconds that the other brokers have, when one of them has refused us for good."""
+_LEAST = 0.05
+"""Seconds that any call is given: librdkafka takes 0 or less for something else."""
+
+
+class Brokers:
+    """The brokers that the url names. What holds for one of them holds: librdkafka learns the others from it."""
+
+    def __init__(self, servers: tuple[tuple[str, int], ...], tls: Tls | None) -> None:
+        self._routes = [Route(host, port) for host, port in servers]
+        self._tls = tls
+        self.where = ", ".join(route.where for route in self._routes)
+
+    def rungs(self) -> list[Rung]:
+        """dns, tcp and, where the channel is encrypted, tls."""
+        rungs = [
+            Rung("dns", lambda timeout: self._one(Route.resolve, timeout)),
+            Rung("tcp", lambda timeout: self._one(Route.connect, timeout)),
+        ]
+        return [*rungs, Rung("tls", lambda timeout: self._one(self._encrypt, timeout))] if self._tls else rungs
+
+    def check(self, timeout: float) -> None:
+        """Whether one of them takes a connection: says at once, and better than librdkafka, why not.
+
+        Raises:
+            Unreachable, TimedOut: for the first of them.
+
+        """
+        self._one(Route.connect, timeout)
+
+    def _encrypt(self, route: Route, timeout: float) -> str:
+        return route.encrypt(context_for(self._tls), route.host, timeout)
+
+    def _one(self, climb: Callable[[Route, float], str], timeout: float) -> str:
+        deadline, errors = Deadline(timeout), list[CallError]()
+        for number, route in enumerate(self._routes):
+            try:
+                return climb(route, max(deadline.left / (len(self._routes) - number), _LEAST))
+            except CallError as error:
+                errors.append(error)
+        raise errors[0]
+
+
+class Client:
+    """One librdkafka client, with a thread that serves its callbacks, and errors in words."""
+
+    def __init__(self, make: Callable[[dict[str, Any]], Any], config: Mapping[str, Any], brokers: Brokers) -> None:
+        self.trouble = Trouble()
+        self.native = make({**config, "error_cb": self.trouble.on_error, "logger": self.trouble})
+        self._brokers = brokers
+        self._well = False
+        """Its last call was answered."""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="sysint-kafka", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self._ended.is_set():
+            self.native.poll(_SERVE)
+
+    def close(self) -> None:
+        """End it; what it has not sent yet is dropped."""
+        self._ended.set()
+        self._thread.join()
+        if hasattr(self.native, "purge"):
+            self.native.purge()
+            self.native.poll(0)
+
+    def metadata(self, deadline: Deadline) -> ClusterMetadata:
+        """All brokers and topics. Naming none is what creates none.
+
+        Raises:
+            CallError: when nobody answers.
+
+        """
+
+        def ask() -> ClusterMetadata:
+            found: ClusterMetadata = self.native.list_topics(timeout=max(deadline.left, _LEAST))
+            return found
+
+        answer = self._guarded(lambda: ask() if self._well else self._first(ask, deadline), deadline)
+        self._well = True
+        self.trouble.clear()
+        return answer
+
+    def _first(self, ask: Callable[[], T], deadline: Deadline) -> T:
+        """A call that may find nobody: librdkafka would try until the time is over, also where that is of no use."""
+        from confluent_kafka import KafkaException
+
+        self.trouble.clear()
+        self._brokers.check(max(deadline.left, _LEAST))
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(ask())
+            except (KafkaException, RuntimeError) as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="sysint-kafka-first", daemon=True).start()
+        while not wait([future], _LOOK).done:
+            if self.trouble.is_final() and not wait([future], _GRACE).done:
+                raise self.explain("_TRANSPORT", "", deadline)
+        return future.result()
+
+    def call(self, start: Callable[[float], Future[T]], deadline: Deadline) -> T:
+        """An admin call: `start` gets the seconds that are left and gives a future.
+
+        Raises:
+            CallError: when it fails or nobody answers.
+
+        """
+        if not self._well:
+            self.metadata(deadline)
+        seconds = max(deadline.left, _LEAST)
+        return self._guarded(lambda: start(seconds).result(seconds + _GRACE), deadline)
+
+    def deliver(self, topic: str, deadline: Deadline, **message: Any) -> Message:
+        """Send a message, and wait until the broker has it.
+
+        Raises:
+            CallError: when the broker refuses it or does not confirm it in time.
+
+        """
+        if not self._well:
+            self.metadata(deadline)
+        future: Future[tuple[KafkaError | None, Message]] = Future()
+
+        def done(error: KafkaError | None, report: Message) -> None:
+            future.set_result((error, report))
+
+        def send() -> Message:
+            from confluent_kafka import KafkaException
+
+            self.native.produce(topic, on_delivery=done, **message)
+            error, report = future.result(max(deadline.left, _LEAST))
+            if error is not None:
+                raise KafkaException(error)
+            return report
+
+        return self._guarded(send, deadline)
+
+    def _guarded(self, talk: Callable[[], T], deadline: Deadline) -> T:
+        from confluent_kafka import KafkaException
+
+        try:
+            return talk()
+        except KafkaException as error:
+            found: KafkaError = error.args[0]
+            raise self.explain(found.name(), found.str(), deadline) from None
+        except BufferError as error:
+            raise self.explain("_QUEUE_FULL", str(error), deadline) from None
+        except NoAnswer:
+            raise self.explain("_TIMED_OUT", "", deadline) from None
+
+    def explain(self, code: str, text: str, deadline: Deadline) -> CallError:
+        """A failed call in words."""
+        error = self.trouble.explain(code, text, self._brokers.where, str(deadline))
+        if error.transient:
+            self._well = False
+        return error
