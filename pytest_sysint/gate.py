@@ -91,7 +91,7 @@ def _failure(
     place = (
         f"{integration_id} ({type_name})" if integration_id and type_name else integration_id or "hand-written tests"
     )
-    severity = worst.severity if len(failed) == 1 else f"the worst {worst.severity}"
+    severity = worst.severity if len({result.severity for result in failed}) == 1 else f"the worst {worst.severity}"
     message = " ".join(worst.error_message.split())
     text = f"{place}: {_checks(len(failed))} failed ({severity}): {message or worst.name}"
     return text + _then(waiting)

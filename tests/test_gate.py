@@ -62,7 +62,7 @@ def test_sixty_blocked_checks_are_one_reason() -> None:
 def test_the_weightiest_comes_first() -> None:
     results = [
         *(result("failed", "many", "low") for _ in range(5)),
-        *(result("failed", "some", "critical", error_message="down") for _ in range(2)),
+        *(result("failed", "some", each, error_message="down") for each in ("high", "critical")),
         result("failed", "one", "critical", error_message="gone"),
     ]
     gate = judge(RUN, results)

@@ -84,6 +84,7 @@ class Health:
             budget=declared.budget,
             description="Climbs the probe ladder, from the name lookup to a read.",
             title="probe ladder",
+            decisive=True,
             tags=declared.tags,
         )
         for item in health.declared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,31 +80,38 @@ class Container:
 
 
 def run_container(container: Any, url: Callable[[Any], str], detail: str) -> Running:
-    """Start a container of testcontainers, its ports on loopback alone; `url(container)` says where it is then.
+    """Start a container of testcontainers and wait until it is ready; `url(container)` says where it is then.
+
+    Where Docker is on this machine its ports are on loopback alone. `detail` is a few words: `image postgres:18`.
 
     Raises:
         Unavailable: when it cannot be started or does not get ready, with its last lines.
 
     """
-    container.ports = {port: host or ("127.0.0.1",) for port, host in container.ports.items()}
+    if _is_local(container):
+        container.ports = {port: ("127.0.0.1", *([host] if host else [])) for port, host in container.ports.items()}
     try:
         container.start()
         where = url(container)
     except Exception as error:
-        hint = _last_lines(container)
+        hint = _output(container, 12)
         container.stop()
         raise Unavailable(f"{detail} could not be run: {error}", hint=hint) from error
-    return Running(
-        where, container.stop, detail, lambda: _container_end(container), lambda: _container_log(container, tail="all")
-    )
+    return Running(where, container.stop, detail, lambda: _container_end(container), lambda: _output(container))
 
 
-def _container_log(container: Any, **options: Any) -> str:
-    return str(container.get_wrapped_container().logs(**options).decode("utf-8", "replace"))
+def _is_local(container: Any) -> bool:
+    """Whether its ports are reached through this machine's loopback: not so from within another container."""
+    docker = container.get_docker_client()
+    mode = docker.get_connection_mode().value
+    return mode == "docker_host" and docker.host() in {"localhost", "127.0.0.1", "::1"}
 
 
-def _last_lines(container: Any) -> str:
-    return _container_log(container, tail=12) if container.get_wrapped_container() else ""
+def _output(container: Any, lines: int | str = "all") -> str:
+    """What it wrote; empty when it never came to life, or Docker will not say."""
+    with suppress(Exception):
+        return str(container.get_wrapped_container().logs(tail=lines).decode("utf-8", "replace"))
+    return ""
 
 
 def _container_end(container: Any) -> str:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 MASK = "***"
 _SHORTEST = 4  # shorter values are too common in ordinary text to be masked everywhere
 _URL_PASSWORD = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@'\"]*:)(?P<password>[^\s/@'\"]+)(?=@)")
+_PERCENT = re.compile("%[0-9A-F]{2}")
 _TELLING = re.compile(
     r"(pass(word|wd|phrase)?|secret|token|api[-_]?key|private[-_]?key|credential|signature)", re.IGNORECASE
 )
@@ -108,20 +109,39 @@ def telling(name: str) -> bool:
 
 
 def _forms(value: str) -> set[str]:
-    escaped = {value, quote(value, safe=""), quote(value), quote_plus(value), html.escape(value), json.dumps(value)[1:-1]}
-    forms = {form for form in escaped | _base64_forms(value) if len(form) >= _SHORTEST}
+    raw = _bytes(value)
+    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    escaped = html.escape(value)
+    written = {
+        value,
+        *quoted,
+        *(_PERCENT.sub(lambda found: found[0].lower(), text) for text in quoted),
+        escaped,
+        escaped.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+    }
+    forms = {form for form in written | _base64_forms(raw) if len(form) >= _SHORTEST}
     return forms | {json.dumps(form)[1:-1] for form in forms}
 
 
-def _base64_forms(value: str) -> set[str]:
+def _bytes(value: str) -> bytes:
+    """The value as it goes over the wire; what an environment variable held beside UTF-8 is given back as it was."""
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogatepass")
+
+
+def _base64_forms(raw: bytes) -> set[str]:
     """What of the value survives in base64, wherever it starts within the encoded text (`user:password` in Basic)."""
-    raw, forms = value.encode(), set()
+    forms = set()
     for offset in range(3):
         padded = b"\0" * offset + raw
         whole = padded[: len(padded) // 3 * 3]
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             stable = encode(whole).decode()[4 if offset else 0 :]
-            if len(stable) >= 2 * _SHORTEST:
+            if len(stable) >= _SHORTEST:
                 forms.add(stable)
     forms.add(base64.b64encode(raw).decode())
     return forms

@@ -65,7 +65,9 @@ class CheckKeys(Declared):
     description: str = Field("", description="What it shows, in a sentence or two, for readers of the report.")
     expect: dict[str, Any] | None = Field(None, description="What must hold of the answer: subject -> matcher.")
     poll: Poll | None = Field(None, description="Ask again until the expectations hold, or this time is over.")
-    timeout: Duration | None = Field(None, description="The time for one conversation; default: the integration's.")
+    timeout: Duration | None = Field(
+        None, gt=0, description="The time for one conversation; default: the integration's."
+    )
     severity: Severity | None = Field(None, description="How bad a failure is; default: the integration's.")
     tenants: tuple[str, ...] | None = Field(
         None, description="The tenants that it is for; default: all that there are."

@@ -50,6 +50,22 @@ def read_model(model: type[M], raw: Any) -> M:
     return found
 
 
+def read_what_holds(model: type[M], raw: Mapping[str, Any]) -> tuple[M | None, tuple[Mistake, ...]]:
+    """An instance from the keys that are right, and the mistakes of the others; None when it needs one of those."""
+    found: tuple[Mistake, ...] = ()
+    try:
+        return read_model(model, raw), found
+    except Mistakes as error:
+        found = error.mistakes
+    broken = {mistake.path[0] for mistake in found if mistake.path} | {
+        key for key, value in raw.items() if any(isinstance(text, Unset) for text in markers(value))
+    }
+    try:
+        return read_model(model, {key: value for key, value in raw.items() if key not in broken}), found
+    except Mistakes:
+        return None, found
+
+
 class Gathered:
     """Mistakes of several values, gathered so that all are told at once."""
 

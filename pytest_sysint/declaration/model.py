@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from pytest_sysint.core.check import RetryPolicy
-from pytest_sysint.core.errors import MissingDriver, Mistakes, Unavailable
+from pytest_sysint.core.errors import Mistakes, Unavailable
 from pytest_sysint.core.integration import Integration, Settings
 from pytest_sysint.core.records import Effect, Severity
 from pytest_sysint.declaration.provisioning import ProvisionSettings
-from pytest_sysint.declaration.references import Late
+from pytest_sysint.declaration.references import Late, Referenced
 from pytest_sysint.declaration.scope import Nowhere, fill
 from pytest_sysint.declaration.yaml_nodes import Node
 
 Category = Literal["database", "api", "message_queue", "file_system", "external_service", "internal_service"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
+IntegrationClass = type[Integration[Any]]
+
 Urls = Mapping[str, Mapping[str, str]]
 """Integration id -> what `${integration:id.x}` can say of it; `url` is enough, the parts follow from it."""
+
+
+Rebuild = Callable[[Urls], tuple[Settings, ProvisionSettings]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class DeclaredIntegration:
     tenant: str
     """`shared` when it belongs to none."""
     type: str
-    cls: type[Integration[Any]]
+    cls: IntegrationClass
     category: str
     name: str
     description: str
@@ -92,8 +96,9 @@ class DeclaredIntegration:
     references: frozenset[str]
     """The integrations that its settings and its provisioning name by `${integration:...}`."""
     position: Position
-    missing: MissingDriver | None = None
-    """Its client library is not installed; told as a problem only when the integration is needed."""
+    unusable: str = ""
+    """Why it cannot be used, in a sentence (a variable that is not set, a library that is not installed); empty when it
+    can. Only what the run does not need is ever unusable: for the rest this is a problem of the declaration."""
     rebuild: Callable[[Urls], tuple[Settings, ProvisionSettings]] | None = field(
         default=None, repr=False, compare=False
     )
@@ -142,9 +147,6 @@ class Declaration:
     """SHA-256 over the texts of all files."""
 
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
-
-
 def fill_value(value: Any, urls: Urls) -> Any:
     """A plain value with each `Late` text in it filled.
 
@@ -152,7 +154,7 @@ def fill_value(value: Any, urls: Urls) -> Any:
         Nowhere: when one leads to no value.
     """
     if isinstance(value, Late):
-        return fill(value.template, urls)
+        return Referenced(fill(value.template, urls))
     if isinstance(value, dict):
         return {key: fill_value(child, urls) for key, child in value.items()}
     return [fill_value(child, urls) for child in value] if isinstance(value, list) else value

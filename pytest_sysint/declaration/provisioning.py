@@ -54,10 +54,16 @@ class ProvisionSettings:
         return read_model(model, {key: value for key, value in self.declared.items() if key in keys})
 
     def under(self, environment_way: str) -> ProvisionSettings:
-        """The same in an environment that prefers a way: `existing` there holds for all, another for those on `auto`."""
-        if environment_way == AUTO or (self.way != AUTO and environment_way != EXISTING):
+        """The same in an environment that prefers a way.
+
+        `existing` holds for everything there; any other way for what is on `auto` and declares no keys of other ways.
+        """
+        if environment_way == EXISTING:
+            return replace(self, way=EXISTING)
+        if environment_way == AUTO or self.way != AUTO:
             return self
-        return replace(self, way=environment_way)
+        own = fields_by_key(ways().get(environment_way).settings_model)
+        return replace(self, way=environment_way) if self.declared.keys() <= own.keys() else self
 
 
 def way_names() -> tuple[str, ...]:
@@ -121,7 +127,7 @@ def _hold_to_ways(declared: Mapping[str, Any], way: str) -> None:
 
 
 def _check_way(name: str, declared: Mapping[str, Any], *, is_chosen: bool) -> None:
-    """Hold the keys of one way to its model. Under `auto`, a way that lacks a key is merely not the one that is taken."""
+    """Hold the keys of one way to its model. Under `auto`, a way that lacks a key is just not the one that is taken."""
     model = ways().get(name).settings_model
     keys = fields_by_key(model)
     own = {key: value for key, value in declared.items() if key in keys}

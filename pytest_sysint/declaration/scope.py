@@ -188,6 +188,8 @@ def _late_value(reference: Reference, urls: Mapping[str, Mapping[str, str]]) -> 
     known = urls.get(target, {})
     value = known.get(attribute) or url_parts(known.get("url", "")).get(attribute)
     if value:
+        if attribute == "password":
+            learn(value)
         return value
     if reference.default is not None:
         return fill(reference.default, urls)

@@ -84,6 +84,8 @@ class Connections:
                 entry.unavailable = Unavailable(error.message, hint=error.hint)
 
     def _make_ready(self, integration_id: str, entry: _Entry) -> None:
+        if entry.first.unusable:
+            raise Unavailable(entry.first.unusable)
         for needed in dict.fromkeys((*sorted(entry.first.references), *entry.first.depends_on)):
             self.open(needed)
         urls = {name: {"url": other.provided.url} for name, other in self._entries.items() if other.provided}

@@ -9,6 +9,7 @@ from pytest_sysint.expectations.leaves import Exists, Pattern, Same, kind_of
 from pytest_sysint.expectations.values import show, size
 from pytest_sysint.expectations.verdicts import (
     HOLDS,
+    MISSING,
     Many,
     Matcher,
     Verdict,
@@ -18,8 +19,15 @@ from pytest_sysint.expectations.verdicts import (
 )
 
 
+class _Composite(Matcher):
+    """Its parts judge also what is not there."""
+
+    def absent(self) -> Verdict:
+        return self.see(MISSING)
+
+
 @dataclass(frozen=True, slots=True)
-class Not(Matcher):
+class Not(_Composite):
     """The other way round. What could not be judged stays so."""
 
     inner: Matcher
@@ -35,18 +43,13 @@ class Not(Matcher):
             return f"!={said.removeprefix('==')}"
         return f"!{said}" if isinstance(self.inner, Pattern) else f"not {said}"
 
-    def judge(self, value: Any) -> Verdict:
-        if isinstance(value, Many) and not self.whole:
-            return of_each(self, value)
-        return self.see(value)
-
     def see(self, value: Any) -> Verdict:
         verdict = self.inner.judge(value)
         return Verdict(None if verdict.holds is None else not verdict.holds, verdict.detail)
 
 
 @dataclass(frozen=True, slots=True)
-class All(Matcher):
+class All(_Composite):
     """Every part holds. A part that judges items is excused where there are none and another part allows that."""
 
     parts: tuple[Matcher, ...]
@@ -59,14 +62,11 @@ class All(Matcher):
     def text(self) -> str:
         return " and ".join(part.text for part in self.parts)
 
-    def judge(self, value: Any) -> Verdict:
+    def see(self, value: Any) -> Verdict:
         parts = self._without_excused(value)
         verdicts = [part.judge(value) for part in parts]
         holds = conjunction(verdict.holds for verdict in verdicts)
         return HOLDS if holds else Verdict(holds, _first_detail(verdicts))
-
-    def see(self, value: Any) -> Verdict:
-        return self.judge(value)
 
     def _without_excused(self, value: Any) -> tuple[Matcher, ...]:
         if not (isinstance(value, (list, tuple)) and len(value) == 0 and any(map(_allows_nothing, self.parts))):
@@ -86,7 +86,7 @@ def _first_detail(verdicts: list[Verdict]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf(Matcher):
+class AnyOf(_Composite):
     """At least one part holds."""
 
     parts: tuple[Matcher, ...]
@@ -98,11 +98,6 @@ class AnyOf(Matcher):
     @property
     def text(self) -> str:
         return " or ".join(part.text for part in self.parts)
-
-    def judge(self, value: Any) -> Verdict:
-        if isinstance(value, Many) and not self.whole:
-            return of_each(self, value)
-        return self.see(value)
 
     def see(self, value: Any) -> Verdict:
         verdicts = [part.judge(value) for part in self.parts]

@@ -23,7 +23,7 @@ from pytest_sysint.expectations.values import (
     show,
     text,
 )
-from pytest_sysint.expectations.verdicts import FAILS, HOLDS, MISSING, Many, Matcher, Verdict
+from pytest_sysint.expectations.verdicts import FAILS, HOLDS, Many, Matcher, Verdict
 
 if TYPE_CHECKING:
     import regex
@@ -303,12 +303,12 @@ class Exists(Matcher):
     def text(self) -> str:
         return "to exist" if self.wanted else "not to exist"
 
-    def judge(self, value: Any) -> Verdict:
-        there = len(value) > 0 if isinstance(value, Many) else value is not MISSING
-        return Verdict(there is self.wanted, "" if there else "it is not there")
+    def absent(self) -> Verdict:
+        return _verdict(not self.wanted)
 
     def see(self, value: Any) -> Verdict:
-        return self.judge(value)
+        is_empty = isinstance(value, Many) and not value
+        return self.absent() if is_empty else _verdict(self.wanted)
 
 
 @dataclass(frozen=True, slots=True)

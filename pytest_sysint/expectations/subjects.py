@@ -167,13 +167,12 @@ class _Path(Subject):
         import jsonpath
 
         segments = self.compiled.segments
-        for length in range(len(segments) - 1, -1, -1):
-            part = jsonpath.JSONPath(env=self.compiled.env, segments=segments[:length])
-            found = _nodes(part, payload)
-            if found:
-                where = _PLAIN_NAME.sub(r".\1", str(part))
-                return f"'{self.written}' selects nothing: {where} {_inside(found[0])}"
-        return f"'{self.written}' selects nothing"
+        ends = range(len(segments) - 1, -1, -1)
+        parts = (jsonpath.JSONPath(env=self.compiled.env, segments=segments[:end]) for end in ends)
+        # The shortest part is `$`, which always selects something.
+        part, found = next((part, nodes) for part in parts if (nodes := _nodes(part, payload)))
+        where = _PLAIN_NAME.sub(r".\1", str(part))
+        return f"'{self.written}' selects nothing: {where} {_inside(found[0])}"
 
 
 def _nodes(path: jsonpath.JSONPath, payload: Any) -> list[Any]:

@@ -55,10 +55,14 @@ class Matcher(ABC):
     def judge(self, value: Any) -> Verdict:
         """The verdict on a value, on `Many` values, or on `MISSING`."""
         if value is MISSING:
-            return NOT_THERE
+            return self.absent()
         if isinstance(value, Many) and not self.whole:
             return of_each(self, value)
         return self.see(value)
+
+    def absent(self) -> Verdict:
+        """The verdict when the subject is not there."""
+        return NOT_THERE
 
     @abstractmethod
     def see(self, value: Any) -> Verdict:

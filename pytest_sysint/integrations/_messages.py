@@ -6,16 +6,19 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
-from pydantic import Field, model_validator
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from pytest_sysint.core.errors import TooLarge
+from pytest_sysint.core.errors import TooLarge, UsageError
 from pytest_sysint.core.integration import Operation, clip
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import show
 
+T = TypeVar("T")
 JSON = "application/json"
 TEXT = "text/plain"
 BYTES = "application/octet-stream"
@@ -151,3 +154,35 @@ class PublishOperation(Operation):
 def as_text(headers: Mapping[str, Any]) -> str:
     """Headers as lines for a report; empty without any."""
     return "".join(f"{name}: {value}\n" for name, value in headers.items())
+
+
+def read_seed(path: Path) -> Any:
+    """The values in a YAML or JSON file.
+
+    Raises:
+        UsageError: when it cannot be read.
+
+    """
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UsageError(f"the seed '{path}' cannot be read: {error.strerror}", hint="it must be a file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        at = getattr(error, "problem_mark", None)
+        line = f", line {at.line + 1}" if at else ""
+        raise UsageError(f"the seed '{path}' is neither YAML nor JSON{line}") from None
+
+
+def read_seed_as(model: TypeAdapter[T], value: Any, path: Path, expected: str) -> T:
+    """A part of a seed, checked.
+
+    Raises:
+        UsageError: with everything that is wrong with it.
+
+    """
+    try:
+        return model.validate_python(value)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        said = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'all of it'}: {one['msg']}" for one in found)
+        raise UsageError(f"the seed '{path}' cannot be used: {said}", hint=f"expected {expected}") from None

@@ -70,6 +70,41 @@ def network_rungs(
     return rungs
 
 
+def unix_rung(path: str) -> Rung:
+    """The rung tcp of a server that listens on a Unix socket."""
+
+    def climb(timeout: float) -> str:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout)
+            try:
+                connection.connect(path)
+            except OSError as error:
+                raise translate_os_error(error, path, rung="tcp", timeout=timeout) from None
+        return path
+
+    return Rung("tcp", climb)
+
+
+def any_of(ladders: list[list[Rung]]) -> list[Rung]:
+    """One ladder for several hosts of which one is enough: each rung holds where it holds on any of them."""
+    if len(ladders) == 1:
+        return ladders[0]
+    return [_any(rungs) for rungs in zip(*ladders, strict=False)]
+
+
+def _any(rungs: tuple[Rung, ...]) -> Rung:
+    def climb(timeout: float) -> str:
+        errors: list[CallError] = []
+        for rung in rungs:
+            try:
+                return rung.climb(timeout / len(rungs))
+            except CallError as error:
+                errors.append(error)
+        raise errors[0]
+
+    return Rung(rungs[0].name, climb)
+
+
 class Route:
     """The way to one host and port; remembers the addresses that the resolver gave."""
 

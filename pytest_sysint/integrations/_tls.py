@@ -87,10 +87,20 @@ def _trust_machine(context: ssl.SSLContext) -> None:
     found = ssl.get_default_verify_paths()
     if found.cafile or found.capath:
         context.load_default_certs()
-        return
-    import certifi  # comes with httpx; for Pythons that are built without a trust store
+    else:
+        context.load_verify_locations(trust_file())
 
-    context.load_verify_locations(certifi.where())
+
+def trust_file() -> str:
+    """A file with the authorities that this machine trusts, for libraries that bring a TLS of their own."""
+    found = ssl.get_default_verify_paths().cafile
+    usual = (found, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+    for path in usual:
+        if path and Path(path).is_file():
+            return path
+    import certifi  # comes with httpx; for systems without a trust store
+
+    return certifi.where()
 
 
 def _load(key: str, path: str, load: Callable[[], None]) -> None:

@@ -8,13 +8,9 @@ itself is h11's, as it is httpx's.
 from __future__ import annotations
 
 import contextlib
-import resource
-import select
 import socket
 import ssl
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,6 +19,7 @@ import h11
 from pytest_sysint.core.errors import CallError, Garbled, Rejected, TooLarge, Unreachable
 from pytest_sysint.core.units import show
 from pytest_sysint.integrations._net import Route, too_late, translate_os_error
+from pytest_sysint.integrations._rest import Rest, readable
 
 _CHUNK = 64 * 1024
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
@@ -101,9 +98,7 @@ class Wire:
 
     def stale(self) -> bool:
         """Whether it rested too long, or the other side has closed it."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return time.monotonic() - self._since > KEEP_SECONDS or bool(poll.poll(0))
+        return time.monotonic() - self._since > KEEP_SECONDS or readable(self._socket.fileno())
 
     def _next(self) -> object:
         while True:
@@ -129,57 +124,7 @@ class Wire:
         self._socket.settimeout(left)
 
 
-class Rest:
-    """Where connections rest, those of all transports of the process: when there are too many, the oldest is closed.
-
-    A run with a thousand endpoints would otherwise end at the limit of open files.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._lock = threading.Lock()
-        self._resting: OrderedDict[Wire, object] = OrderedDict()
-        self._owned: dict[object, list[Wire]] = {}
-
-    def take(self, owner: object) -> Wire | None:
-        """The connection of this owner that rests the shortest and still stands, or None."""
-        while True:
-            with self._lock:
-                stack = self._owned.get(owner)
-                if not stack:
-                    return None
-                wire = stack.pop()
-                del self._resting[wire]
-            if not wire.stale():
-                return wire
-            wire.close()
-
-    def give(self, owner: object, wire: Wire) -> None:
-        """Let a connection rest."""
-        oldest: Wire | None = None
-        with self._lock:
-            self._owned.setdefault(owner, []).append(wire)
-            self._resting[wire] = owner
-            if len(self._resting) > self.limit:
-                oldest, other = self._resting.popitem(last=False)
-                self._owned[other].remove(oldest)
-        if oldest is not None:
-            oldest.close()
-
-    def drop(self, owner: object) -> None:
-        """Close all of this owner's."""
-        with self._lock:
-            stack = self._owned.pop(owner, [])
-            for wire in stack:
-                del self._resting[wire]
-        for wire in stack:
-            wire.close()
-
-    def __len__(self) -> int:
-        return len(self._resting)
-
-
-REST = Rest(min(256, max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)))
+REST: Rest[Wire] = Rest()
 
 
 @dataclass(slots=True)

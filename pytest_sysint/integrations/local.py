@@ -45,8 +45,7 @@ def folder_of(url: str) -> Path:
 class Settings(FileSettings):
     """A folder: `url: file:///var/lib/documents`, or a plain path."""
 
-    schemes = ("file",)
-
+    # No schemes to hold the url to: a plain path has none, and `_is_folder` looks at every url.
     writable: bool = Field(True, description="Whether we must be able to write there; the health check looks at it.")
 
     @field_validator("url")

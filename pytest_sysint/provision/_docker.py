@@ -24,7 +24,7 @@ def problem() -> str:
         client.ping()
         client.close()
     except (import_module("docker.errors").DockerException, OSError) as error:
-        return f"start Docker (it does not answer: {_root(error)})"
+        return f"start Docker (it does not answer at {_address()}: {_root(error)})"
     return ""
 
 
@@ -55,6 +55,12 @@ def remove(label: str) -> None:
                 continue  # gone already, or on its way
     finally:
         client.close()
+
+
+def _address() -> str:
+    from testcontainers.core.docker_client import get_docker_host
+
+    return get_docker_host() or "unix:///var/run/docker.sock"
 
 
 def _client(timeout: float) -> Any:

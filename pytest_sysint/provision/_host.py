@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -115,7 +116,7 @@ class Guard:
     def dismiss(self) -> None:
         """Let it clear up what is left, and wait for it."""
         assert self._process.stdin is not None
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._process.stdin.close()
         self._process.wait()
 

@@ -12,7 +12,8 @@ def python(module: str) -> list[str]:
     """The command that runs `main()` of one of our modules.
 
     The search path goes along, so that types from wherever pytest found them are found again; the current folder
-    stays out of it unless it was in it, so that a user's `redis.py` is not taken for the library.
+    stays out of it unless it was in it, so that a user's `redis.py` is not taken for the library. Warnings are for the
+    tests' own process.
     """
     paths = [path for path in sys.path if path]
-    return [sys.executable, "-P", "-c", _BOOTSTRAP.format(module=module), json.dumps(paths)]
+    return [sys.executable, "-P", "-W", "ignore", "-c", _BOOTSTRAP.format(module=module), json.dumps(paths)]

@@ -23,6 +23,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,9 @@ class Supervisor:
         text = self.log(service)
         if not text.strip():
             return
-        self._logs.mkdir(parents=True, exist_ok=True)
-        (self._logs / f"{file_name(service)}.log").write_text(redact(text), "utf-8")
+        with suppress(OSError):  # a reports folder that cannot be written to is said by the session
+            self._logs.mkdir(parents=True, exist_ok=True)
+            (self._logs / f"{file_name(service)}.log").write_text(redact(text), "utf-8")
 
     def _end(self, service: str) -> None:
         running = self._running(service)
@@ -222,6 +224,13 @@ def _until_told(parent: int, wake: int) -> None:
             return
 
 
+def _leave_terminal(log: Path) -> None:
+    """Write to a file from now on: the terminal is the session's, and whoever reads it must not wait for us."""
+    with log.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
 def main() -> None:
     """Serve until told to stop. The first line of standard input says where logs are kept and who the parent is."""
     start = json.loads(sys.stdin.readline())
@@ -240,5 +249,6 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(address + "\n")
     sys.stdout.flush()
+    _leave_terminal(host.folder / "supervisor.log")
     _until_told(start["parent"], wake)
     supervisor.close()

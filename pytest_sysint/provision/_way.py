@@ -49,6 +49,8 @@ class Way(Protocol):
     name: ClassVar[str]
     settings_model: ClassVar[type[Declared]]
     """The keys of the `provision:` block that belong to this way."""
+    of_the_machine: ClassVar[bool]
+    """Whether it depends on what is installed here; else it needs something in the declaration."""
 
     def rank(self, cls: Type, provision: Declares, /) -> int | None:
         """Its turn under `auto`, lowest first; None when it has nothing to do with this type."""

@@ -90,6 +90,7 @@ class Command:
 
     name: ClassVar[str] = "command"
     settings_model: ClassVar[type[Declared]] = CommandSettings
+    of_the_machine: ClassVar[bool] = False
 
     def rank(self, cls: Type, provision: Declares, /) -> int | None:
         if provision.of(self.name).command:

@@ -31,6 +31,7 @@ class ContainerWay:
 
     name: ClassVar[str] = "container"
     settings_model: ClassVar[type[Declared]] = ContainerSettings
+    of_the_machine: ClassVar[bool] = True
 
     def rank(self, cls: Type, provision: Declares, /) -> int | None:
         if provision.of(self.name).image:

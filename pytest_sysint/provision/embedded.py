@@ -23,6 +23,7 @@ class EmbeddedWay:
 
     name: ClassVar[str] = "embedded"
     settings_model: ClassVar[type[Declared]] = RecipeSettings
+    of_the_machine: ClassVar[bool] = True
 
     def rank(self, cls: Type, _provision: Declares, /) -> int | None:
         return 40 if recipe_of(cls, Embedded) else None

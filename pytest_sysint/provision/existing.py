@@ -17,6 +17,7 @@ class Existing:
 
     name: ClassVar[str] = "existing"
     settings_model: ClassVar[type[Declared]] = NoSettings
+    of_the_machine: ClassVar[bool] = False
 
     def rank(self, _cls: Type, _provision: Declares, /) -> int | None:
         return 0

@@ -31,6 +31,7 @@ class LocalBinaryWay:
 
     name: ClassVar[str] = "local_binary"
     settings_model: ClassVar[type[Declared]] = RecipeSettings
+    of_the_machine: ClassVar[bool] = True
 
     def rank(self, cls: Type, _provision: Declares, /) -> int | None:
         return 30 if recipe_of(cls, LocalBinary) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_sysint.core.records import SEVERITIES, Exchange, Result
@@ -94,17 +94,17 @@ def cards(document: Document, room: Room) -> tuple[Card, ...]:
     roots = {cause.integration_id for cause in document.root_causes}
     failed = [(number, found) for number, found in enumerate(document.results) if found.status in ("failed", "error")]
     failed.sort(key=lambda pair: (SEVERITIES.index(pair[1].severity), pair[1].integration_id not in roots))
-    return tuple(
-        Card(
-            index=number,
-            result=result,
-            steps=steps(result),
-            judgements=judgements(result),
-            evidence=room.take(result),
-            open=place < _OPEN_CARDS,
-        )
-        for place, (number, result) in enumerate(failed[:MOST_CARDS])
-    )
+    return tuple(_cards(failed[:MOST_CARDS], room))
+
+
+def _cards(failed: Iterable[tuple[int, Result]], room: Room) -> Iterator[Card]:
+    seen: set[tuple[str, str]] = set()
+    for number, result in failed:
+        same = (result.integration_id, result.error_message)
+        # What reads the same as a card above stays closed: the reader has understood it.
+        is_open = same not in seen and len(seen) < _OPEN_CARDS
+        seen.add(same)
+        yield Card(number, result, steps(result), judgements(result), room.take(result), is_open)
 
 
 def steps(result: Result) -> tuple[Step, ...]:

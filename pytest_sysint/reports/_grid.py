@@ -50,6 +50,7 @@ class Row:
     health: Health
     note: str
     """What matters most about it, in a few words; may be empty."""
+    root_cause: bool
     cells: tuple[Cell, ...]
 
 
@@ -80,6 +81,7 @@ def grid(document: Document) -> Grid:
             type=status.integration_type if status else "",
             health=status.health if status else _health(found),
             note=_note(blocked.get(name, 0), status.blocked_by if status else "", status.unavailable if status else ""),
+            root_cause=name in blocked,
             cells=found,
         )
 

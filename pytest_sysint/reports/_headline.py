@@ -50,12 +50,7 @@ def _good(document: Document) -> str:
 
 def _by_cause(cause: RootCause, failed: list[Result]) -> str:
     own = [result for result in failed if result.integration_id == cause.integration_id]
-    others = sorted({result.integration_id for result in failed} - {cause.integration_id})
-    sentence = f"{_counted(own)} failed because {_place(cause)} {_broken(cause)}"
-    more = len(failed) - len(own)
-    if more and others:
-        sentence += f"; {more:,} more failed on {listed(others, 3)}"
-    return f"{sentence}; {plural(cause.blocked, 'check')} could not run"
+    return f"{_counted(own)} failed because {_place(cause)} {_broken(cause)}"
 
 
 def _without_cause(failed: list[Result]) -> str:
@@ -70,8 +65,10 @@ def _without_cause(failed: list[Result]) -> str:
 def _counted(failed: list[Result]) -> str:
     worst = failed[0].severity
     of_worst = sum(result.severity == worst for result in failed)
+    if of_worst == len(failed) and worst == "critical":
+        return plural(len(failed), "critical check")
     if of_worst == len(failed):
-        return plural(len(failed), f"{worst} check")
+        return f"{plural(len(failed), 'check')} of {worst} severity"
     return f"{plural(len(failed), 'check')} ({of_worst:,} {worst})"
 
 

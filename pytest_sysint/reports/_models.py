@@ -93,7 +93,7 @@ class SystemIntegrationStatus(Record):
     overall_status: Health
     total_integrations: int
     active_integrations: int
-    """Those that answered."""
+    """Those that are healthy."""
     inactive_integrations: int
     integrations: tuple[IntegrationStatus, ...]
     last_checked: datetime

@@ -66,6 +66,7 @@ class _Table:
 class _Packer:
     def __init__(self, start: datetime, room: Room) -> None:
         self.texts, self.assertions, self.phases = _Table(), _Table(), _Table()
+        self._seen: dict[str, int] = {}
         self._start = start
         self._room = room
 
@@ -100,7 +101,10 @@ class _Packer:
         ]
 
     def _text(self, text: str) -> int:
-        return self.texts.place(plain(text))
+        found = self._seen.get(text)
+        if found is None:
+            found = self._seen[text] = self.texts.place(plain(text))
+        return found
 
     def _offset(self, at: datetime) -> int:
         return round((at - self._start).total_seconds() * 1000)

@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_sysint.core.records import Health
+from pytest_sysint.reports._layers import HEIGHT, MARGIN, arrange
 from pytest_sysint.reports._models import Document, IntegrationStatus
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 176, 50, 76, 18, 10
+BOX_HEIGHT = HEIGHT
 _MOST_NODES = 60
+_LONGEST_LABEL = 24
+_NARROWEST, _LETTER, _ICON = 120, 8.4, 54
+"""Widths of a box, of one of its letters (in a wide font), and of what is beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Picture:
     edges: tuple[Edge, ...]
     width: int
     height: int
+    box: int
+    """The width of every node; their height is `BOX_HEIGHT`."""
     alone: tuple[str, ...]
     """Integrations that need nobody and that nobody needs."""
     left_out: int
@@ -67,16 +73,27 @@ def picture(document: Document) -> Picture | None:
     if len(shown) > _MOST_NODES:
         shown = _most_telling(shown, known)
     drawn = {name: tuple(other for other in needs[name] if other in shown) for name in shown}
-    places = _places(drawn)
-    nodes = tuple(_node(known[name], needs[name], *places[name]) for name in shown)
+    box = max(_NARROWEST, round(_ICON + _LETTER * max(len(_label(name)) for name in shown)))
+    plan = arrange(drawn, box)
+    nodes = tuple(_node(known[name], needs[name], *plan.corners[name]) for name in shown)
     return Picture(
         nodes=nodes,
-        edges=tuple(_edge(source, other, known, places) for source in shown for other in drawn[source]),
-        width=max(node.x for node in nodes) + WIDTH + MARGIN,
-        height=max(node.y for node in nodes) + HEIGHT + MARGIN,
+        edges=tuple(Edge(*ends, path, _is_broken(*ends, known)) for ends, path in plan.arrows.items()),
+        width=max(node.x for node in nodes) + box + MARGIN,
+        height=plan.height,
+        box=box,
         alone=tuple(name for name in known if name not in linked),
         left_out=len(linked) - len(shown),
     )
+
+
+def _is_broken(source: str, target: str, known: Mapping[str, IntegrationStatus]) -> bool:
+    cause = known[source].blocked_by
+    return bool(cause) and cause in (target, known[target].blocked_by)
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
 
 
 def _most_telling(names: Sequence[str], known: Mapping[str, IntegrationStatus]) -> list[str]:
@@ -89,10 +106,9 @@ def _most_telling(names: Sequence[str], known: Mapping[str, IntegrationStatus]) 
 
 
 def _node(status: IntegrationStatus, needs: tuple[str, ...], x: int, y: int) -> Node:
-    label = status.id if len(status.id) <= 19 else f"{status.id[:18]}…"
     return Node(
         id=status.id,
-        label=label,
+        label=_label(status.id),
         type=status.integration_type,
         health=status.health,
         root_cause=status.root_cause,
@@ -101,65 +117,3 @@ def _node(status: IntegrationStatus, needs: tuple[str, ...], x: int, y: int) -> 
         x=x,
         y=y,
     )
-
-
-def _edge(
-    source: str, target: str, known: Mapping[str, IntegrationStatus], places: Mapping[str, tuple[int, int]]
-) -> Edge:
-    (from_x, from_y), (to_x, to_y) = places[source], places[target]
-    start_x, start_y, end_x, end_y = from_x + WIDTH, from_y + HEIGHT // 2, to_x - 7, to_y + HEIGHT // 2
-    bend = max(30, (end_x - start_x) // 2)
-    path = f"M{start_x} {start_y} C{start_x + bend} {start_y} {end_x - bend} {end_y} {end_x} {end_y}"
-    cause = known[source].blocked_by
-    return Edge(source, target, path, bool(cause) and cause in (target, known[target].blocked_by))
-
-
-def _places(needs: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
-    """Where each node stands: its layer counted from those that need nothing, which stand rightmost."""
-    layers = _layers(needs)
-    columns = max(len(layers), 1)
-    tallest = max(map(len, layers))
-    places = {}
-    for depth, layer in enumerate(layers):
-        x = MARGIN + (columns - 1 - depth) * (WIDTH + GAP_X)
-        top = MARGIN + (tallest - len(layer)) * (HEIGHT + GAP_Y) // 2
-        for row, name in enumerate(layer):
-            places[name] = (x, top + row * (HEIGHT + GAP_Y))
-    return places
-
-
-def _layers(needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    depths: dict[str, int] = {}
-
-    def depth(name: str, path: frozenset[str]) -> int:
-        if name not in depths:
-            # A circle is an error of the declaration; should records hold one, the picture is still drawn.
-            below = [depth(other, path | {name}) for other in needs[name] if other not in path]
-            depths[name] = 1 + max(below, default=-1)
-        return depths[name]
-
-    for name in needs:
-        depth(name, frozenset({name}))
-    layers: list[list[str]] = [[] for _ in range(max(depths.values()) + 1)]
-    for name in needs:
-        layers[depths[name]].append(name)
-    return _untangled(layers, needs)
-
-
-def _untangled(layers: list[list[str]], needs: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Each layer in the order of the middle of its neighbours, a few times over: fewer arrows cross."""
-    neighbours: dict[str, list[str]] = {name: list(others) for name, others in needs.items()}
-    for name, others in needs.items():
-        for other in others:
-            neighbours[other].append(name)
-    for _ in range(4):
-        heights = {name: row - len(layer) / 2 for layer in layers for row, name in enumerate(layer)}
-        for layer in layers:
-            middle = {name: _mean([heights[other] for other in neighbours[name]], heights[name]) for name in layer}
-            layer.sort(key=middle.__getitem__)
-            heights.update({name: row - len(layer) / 2 for row, name in enumerate(layer)})
-    return layers
-
-
-def _mean(values: Sequence[float], default: float) -> float:
-    return sum(values) / len(values) if values else default

@@ -16,6 +16,8 @@ _LOOKS_LIKE_JSON = re.compile(r"(true|false|null|-?\d[\d.eE+-]*|[\[{\"].*|)", re
 
 def plain(text: str) -> str:
     """The text without the colour codes of terminals, and with other control characters made visible."""
+    if text.isprintable():
+        return text
     return _TERMINAL_CODES.sub("", text).replace("\r\n", "\n").translate(_CONTROLS)
 
 

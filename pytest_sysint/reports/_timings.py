@@ -106,9 +106,14 @@ def _mean(results: Sequence[Result]) -> dict[str, float]:
     return {phase: ms / len(results) for phase, ms in total.items()}
 
 
+_ORDER = ("dns", "resolve", "tcp", "connect", "tls", "authentication", "ping", "first_byte", "read", "write")
+"""The order in which things happen; unknown phases follow."""
+
+
 class _Painter:
     def __init__(self, bars: Iterable[Mapping[str, float]]) -> None:
-        names = dict.fromkeys(phase for bar in bars for phase in bar if phase != "other")
+        found = dict.fromkeys(phase for bar in bars for phase in bar if phase != "other")
+        names = sorted(found, key=lambda phase: _ORDER.index(phase) if phase in _ORDER else len(_ORDER))
         self._colours = {phase: min(number, _COLOURS - 1) for number, phase in enumerate(names)}
         self._colours["other"] = _COLOURS - 1
 

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from pytest_sysint.core.records import RunRecords
 from pytest_sysint.reports._cards import MOST_CARDS, Room, blocked_groups, cards
@@ -20,11 +19,11 @@ from pytest_sysint.reports._grid import grid
 from pytest_sysint.reports._headline import headline
 from pytest_sysint.reports._models import Document
 from pytest_sysint.reports._page_data import page_data
-from pytest_sysint.reports._picture import HEIGHT, WIDTH, picture
+from pytest_sysint.reports._picture import BOX_HEIGHT, picture
 from pytest_sysint.reports._text import duration, moment, plain, plural
 from pytest_sysint.reports._timings import timings
 
-_EVIDENCE = 1_600_000
+_EVIDENCE = 1_200_000
 """Characters of exchanges and logs that the page may hold, so that 10,000 results stay below 6 MB."""
 _SCRIPTS = ("data.js", "filters.js", "detail.js", "table.js", "page.js")
 _TILES = ("passed", "failed", "error", "blocked", "skipped", "flaky", "degraded")
@@ -50,12 +49,11 @@ def render(document: Document) -> str:
         most_cards=MOST_CARDS,
         groups=tuple(blocked_groups(document)),
         picture=picture(document),
-        node_width=WIDTH,
-        node_height=HEIGHT,
+        box_height=BOX_HEIGHT,
         timings=timings(document),
-        data=Markup(page_data(document, {card.index for card in failed}, room)),  # noqa: S704
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
+        data=page_data(document, {card.index for card in failed}, room),
+        style=style,
+        script=script,
         style_hash=_hash(style),
         script_hash=_hash(script),
     )  # fmt: skip

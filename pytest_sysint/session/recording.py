@@ -95,7 +95,7 @@ class Recording:
             notices=tuple(dict.fromkeys([*_declared_notices(self._state), *self.notices])),
         )
         records = records.model_copy(update={"audit": tuple(audit.events(records))})
-        records = records.model_copy(update={"gate": judge(records)})
+        records = records.model_copy(update={"gate": judge(run, records.results, records.integrations)})
         self._config.hook.pytest_sysint_finish(config=self._config, records=records)
         for item in (*records.integrations, *records.audit):
             journal.add(item)

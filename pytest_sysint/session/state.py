@@ -18,7 +18,6 @@ from pytest_sysint.core.records import Effect, Result
 from pytest_sysint.declaration import DeclaredIntegration
 from pytest_sysint.engine.board import Board
 from pytest_sysint.engine.connections import Connections, Provided
-from pytest_sysint.engine.plan import is_existing
 from pytest_sysint.provision import ServiceRequest, Services
 from pytest_sysint.session.options import Options
 from pytest_sysint.session.workspace import Workspace
@@ -127,12 +126,24 @@ class State:
         Raises:
             Unavailable: when it can be neither found nor started; the message says what would make it run.
         """
-        if is_existing(declared) and declared.settings.url:
+        if declared.settings.url:
             return Existing(declared.settings.url)
-        way = self.options.provision or declared.provision.way
-        if way == "existing":
+        provision = declared.provision.under(self.options.provision or "auto")
+        if provision.way == "existing":
             raise Unavailable(f"integration '{declared.id}' has no url, and nothing may be started for it")
-        return self.services.provide(request(declared, way, self.root))
+        # As in a command, paths start from pytest's rootdir: the declaration may stand anywhere below it.
+        seed = str(self.root / provision.seed) if provision.seed else ""
+        return self.services.provide(
+            ServiceRequest(
+                id=declared.id,
+                type=declared.type,
+                folder=str(self.root),
+                way=provision.way,
+                options=dict(provision.declared),
+                seed=seed,
+                timeout=provision.timeout,
+            )
+        )
 
     def budgets(self) -> dict[str, float]:
         """Calls a second by budget; the workers of xdist share each evenly."""

@@ -47,6 +47,7 @@ class Stub:
     name: str = ""
     owner: str = ""
     severity: str = "high"
+    unusable: str = ""
     position: Any = field(default_factory=lambda: SimpleNamespace(file="sysint.yaml", line=1, column=1))
 
     def resolve(self, urls: Any) -> Stub:

@@ -152,12 +152,13 @@ def kafka() -> Iterator[str]:
 
 @contextmanager
 def s3(port: int = 0) -> Iterator[str]:
+    """Without a bucket: care-api makes it."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
     server.start()
     try:
-        yield f"s3://key:secret@{BUCKET}?endpoint=http://127.0.0.1:{server.get_host_and_port()[1]}"
+        yield f"http://key:secret@127.0.0.1:{server.get_host_and_port()[1]}/{BUCKET}"
     finally:
         server.stop()
 

@@ -146,6 +146,7 @@ def test_holds(matcher: Any, payload: Any) -> None:
         ({"contains": [1, 9]}, [1, 2], "9 is not in it"),
         ({"contains": {"id": 3}}, [{"id": 1}, 5], '{"id": 3} is not in it'),
         ({"contains": {"a": {"b": 2}}}, {"a": {"b": 1}}, "is not in it"),
+        ({"contains": {"a": {"c": 1}}}, {"a": {"b": 1}}, "is not in it"),
         ({"contains": "a"}, None, "null cannot contain that"),
         ({"contains": 1}, {"a": 1}, "a map cannot contain that"),
         ({"not": {"contains": "a"}}, None, "null cannot contain that"),

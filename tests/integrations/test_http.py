@@ -22,6 +22,7 @@ from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations import _wire
 from pytest_sysint.integrations._auth import ApiKey, Auth, Basic
 from pytest_sysint.integrations._http import Request
+from pytest_sysint.integrations._rest import Rest as RestingPlace
 from pytest_sysint.integrations._tls import Tls
 from pytest_sysint.integrations.rest import Rest, Settings
 
@@ -512,7 +513,7 @@ class TestConnections:
             perform(integration, request="POST /gone")
 
     def test_no_more_rest_than_allowed(self, web, api, monkeypatch):
-        rest = _wire.Rest(2)
+        rest: RestingPlace[_wire.Wire] = RestingPlace(2)
         monkeypatch.setattr(_wire, "REST", rest)
         several = [api(web.port) for _ in range(4)]
         for integration in several:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_sysint.provision import Provided, ServiceRequest, Services
 
-NAMES = ("stand_in", "stand_in_bare", "stand_in_absent", "stand_in_unprivileged")
+NAMES = ("stand_in", "stand_in_bare", "stand_in_absent", "stand_in_unprivileged", "stand_in_container")
 
 
 @pytest.fixture(scope="session")

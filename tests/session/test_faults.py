@@ -113,7 +113,7 @@ integrations:
   broken:
     type: rest
     provision:
-      command: "{python} -c 'import sys; print(\\"no such table: residents\\"); sys.exit(3)'"
+      command: "{python} -c 'import sys; print(\\"no such table: residents\\"); sys.exit(3)' {port}"
       ready: /
 """
     )

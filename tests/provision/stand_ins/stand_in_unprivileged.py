@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Any
 
-from pytest_sysint.core.errors import Unreachable
+from pytest_sysint.core.errors import Garbled, Unreachable
 from pytest_sysint.core.integration import Integration, Rung, Settings
 from pytest_sysint.core.provisioning import LocalBinary, Place
 
@@ -17,9 +17,12 @@ def info(url: str) -> str:
     try:
         with socket.create_connection((host, int(port)), 5) as connection:
             connection.sendall(b"CONFIG GET dir\r\nINFO server\r\nQUIT\r\n")
-            return b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+            said = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
     except OSError as error:
         raise Unreachable(str(error)) from None
+    if "redis_version" not in said:
+        raise Garbled("it said nothing")
+    return said
 
 
 class Unprivileged(Integration[Settings]):

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NoAnswer
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_sysint.core.errors import CallError
+from pytest_sysint.core.errors import CallError, Rejected, TlsFailed
 from pytest_sysint.core.integration import Rung
+from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations._messages import Deadline
 from pytest_sysint.integrations._net import Route
 from pytest_sysint.integrations._tls import Tls, context_for
-from pytest_sysint.integrations.kafka.trouble import Trouble
+from pytest_sysint.integrations._kafka.trouble import Trouble
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
-    from confluent_kafka.admin import ClusterMetadata
 
+K = TypeVar("K")
 T = TypeVar("T")
 _SERVE = 0.1
 """Seconds after which a client's thread looks whether it is to end."""
 _LOOK = 0.05
 """Seconds between two looks at whether a first call still makes sense."""
 _GRACE = 0.5
-"""Seconds that the other brokers have, when one of them has refused us for good."""
 _LEAST = 0.05
 """Seconds that any call is given: librdkafka takes 0 or less for something else."""
+_PAUSE = 0.1
+"""Seconds between two questions to a coordinator that is not ready."""
+_UNSETTLED = frozenset({"COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"})
+
+
+def library() -> Any:
+    """confluent_kafka with its admin part, imported when it is needed first. It does not export what its types name."""
+    import confluent_kafka.admin
+
+    return confluent_kafka
 
 
 class Brokers:
@@ -37,6 +48,8 @@ class Brokers:
         self._routes = [Route(host, port) for host, port in servers]
         self._tls = tls
         self.where = ", ".join(route.where for route in self._routes)
+        self.grace = _GRACE if len(servers) > 1 else 0.0
+        """Seconds that the others have, when one of them has refused us for good."""
 
     def rungs(self) -> list[Rung]:
         """dns, tcp and, where the channel is encrypted, tls."""
@@ -68,12 +81,28 @@ class Brokers:
         raise errors[0]
 
 
+def made(make: Callable[[dict[str, Any]], Any], config: Mapping[str, Any], trouble: Trouble) -> Any:
+    """A client of librdkafka.
+
+    Raises:
+        Rejected, TlsFailed: when it does not take the settings.
+
+    """
+    try:
+        return make({**config, "error_cb": trouble.on_error, "logger": trouble})
+    except library().KafkaException as error:
+        text = redact(error.args[0].str())
+        if "ssl." in text:
+            raise TlsFailed(f"librdkafka cannot use the TLS settings: {text}", hint="see `tls`") from None
+        raise Rejected(f"librdkafka does not take the settings: {text}", rung="ping", hint="see `options`") from None
+
+
 class Client:
     """One librdkafka client, with a thread that serves its callbacks, and errors in words."""
 
     def __init__(self, make: Callable[[dict[str, Any]], Any], config: Mapping[str, Any], brokers: Brokers) -> None:
         self.trouble = Trouble()
-        self.native = make({**config, "error_cb": self.trouble.on_error, "logger": self.trouble})
+        self.native = made(make, config, self.trouble)
         self._brokers = brokers
         self._well = False
         """Its last call was answered."""
@@ -93,7 +122,7 @@ class Client:
             self.native.purge()
             self.native.poll(0)
 
-    def metadata(self, deadline: Deadline) -> ClusterMetadata:
+    def metadata(self, deadline: Deadline) -> Any:
         """All brokers and topics. Naming none is what creates none.
 
         Raises:
@@ -101,9 +130,8 @@ class Client:
 
         """
 
-        def ask() -> ClusterMetadata:
-            found: ClusterMetadata = self.native.list_topics(timeout=max(deadline.left, _LEAST))
-            return found
+        def ask() -> Any:
+            return self.native.list_topics(timeout=max(deadline.left, _LEAST))
 
         answer = self._guarded(lambda: ask() if self._well else self._first(ask, deadline), deadline)
         self._well = True
@@ -126,21 +154,35 @@ class Client:
 
         threading.Thread(target=run, name="sysint-kafka-first", daemon=True).start()
         while not wait([future], _LOOK).done:
-            if self.trouble.is_final() and not wait([future], _GRACE).done:
+            if self.trouble.is_final() and not wait([future], self._brokers.grace).done:
                 raise self.explain("_TRANSPORT", "", deadline)
         return future.result()
 
-    def call(self, start: Callable[[float], Future[T]], deadline: Deadline) -> T:
-        """An admin call: `start` gets the seconds that are left and gives a future.
+    def call(self, start: Callable[[float], Mapping[K, Future[T]]], deadline: Deadline) -> dict[K, T]:
+        """An admin call: `start` gets the seconds that are left and gives futures.
 
         Raises:
-            CallError: when it fails or nobody answers.
+            CallError: when one of them fails or nobody answers.
 
         """
         if not self._well:
             self.metadata(deadline)
         seconds = max(deadline.left, _LEAST)
-        return self._guarded(lambda: start(seconds).result(seconds + _GRACE), deadline)
+
+        def talk() -> dict[K, T]:
+            return {key: future.result(seconds + _GRACE) for key, future in start(seconds).items()}
+
+        return self._guarded(talk, deadline)
+
+    def call_settled(self, start: Callable[[float], Mapping[K, Future[T]]], deadline: Deadline) -> dict[K, T]:
+        """The same for calls to a group's coordinator: one that is still starting is asked again."""
+        while True:
+            try:
+                return self.call(start, deadline)
+            except CallError as error:
+                if error.code not in _UNSETTLED or deadline.left < _PAUSE:
+                    raise
+            time.sleep(_PAUSE)
 
     def deliver(self, topic: str, deadline: Deadline, **message: Any) -> Message:
         """Send a message, and wait until the broker has it.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -85,7 +84,7 @@ class Consume(Operation):
     )
     wait: Duration | None = Field(
         None,
-        description="How long to wait for messages that are not there yet; 0s reads only what is. Default: the timeout.",
+        description="How long to wait for what is not there yet; 0s reads only what is. Default: the timeout.",
     )
 
     @field_validator("from_")
@@ -114,7 +113,9 @@ class Consume(Operation):
 class Topics(Operation):
     """The topics whose names match a pattern: `{name, partitions, replicas, in_sync}` each; facts: count."""
 
-    topics: str = Field("*", description="A pattern for the names, such as `residents.*`; internal topics are left out.")
+    topics: str = Field(
+        "*", description="A pattern for the names, such as `residents.*`; Kafka's own topics are left out."
+    )
 
     def title(self) -> str:
         return f"topics {self.topics}"

@@ -1,7 +1,7 @@
 """What librdkafka says when something is wrong, in the words of the product.
 
-librdkafka tries again by itself for as long as it may, so that a call that fails says little more than that its time was
-over. Why is told beside it: in the error callback, and for connections that were closed in a log line only.
+librdkafka tries again by itself for as long as it may, so that a call that fails says little more than that its time
+was over. Why is told beside it: in the error callback, and for connections that were closed in a log line only.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Trouble:
 
     def _note(self, code: str, text: str) -> None:
         with self._lock:
-            self._said[code] = text
+            self._said["_SSL" if "SSL handshake failed" in text else code] = text
 
     def clear(self) -> None:
         """The client has had an answer: what was wrong before is over."""

@@ -1,0 +1,166 @@
+"""What is declared of a Kafka cluster, and what that comes to for librdkafka."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+from urllib.parse import unquote
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pytest_sysint.core import integration
+from pytest_sysint.core.errors import CallError
+from pytest_sysint.core.model import Declared, Secret
+from pytest_sysint.core.secrets import learn, learn_url, redact, reveal, telling
+from pytest_sysint.core.units import Size
+from pytest_sysint.integrations._tls import Tls
+
+PORT = 9092
+_URL = re.compile(r"(?P<scheme>kafkas?)://(?:(?P<user>[^@/]*)@)?(?P<hosts>[^/?#]+)/?")
+_SERVER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@\s]+)(?::(?P<port>[0-9]{1,5}))?")
+_OURS = (
+    "bootstrap.servers", "group.id", "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username",
+    "sasl.password", "enable.auto.commit", "enable.partition.eof", "auto.offset.reset", "message.timeout.ms",
+    "delivery.timeout.ms", "error_cb", "logger", "log_cb", "on_delivery", "ssl.ca.location", "ssl.certificate.location",
+    "ssl.key.location", "ssl.key.password", "enable.ssl.certificate.verification",
+)  # fmt: skip
+
+
+class Sasl(Declared):
+    """How the brokers are told who we are."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How user and password are sent."""
+    username: str = ""
+    """The user, where the url does not name one."""
+    password: Secret | None = None
+    """The user's password, where the url does not hold it."""
+
+
+class Settings(integration.Settings):
+    """A Kafka cluster: `url: kafka://host:9092`, several brokers with commas between, `kafkas://` for TLS."""
+
+    schemes = ("kafka", "kafkas")
+
+    tls: Tls = Field(Tls(), description="How the encrypted channel is made, where the url is kafkas://.")
+    sasl: Sasl = Field(Sasl(), description="How the brokers are told who we are; without a user they are not.")
+    auto_create: bool = Field(
+        False, description="Whether publishing to a topic that is not there may create it, where the brokers do so."
+    )
+    max_size: Size = Field(16 * 2**20, description="How much one `consume` may bring, all messages together.")
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="Further settings of librdkafka, such as `message.max.bytes`, as they are."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        said = _misfit(self)
+        if said:
+            raise PydanticCustomError("sysint", "{text}", {"text": said})
+        return self
+
+
+def _misfit(settings: Settings) -> str:
+    if settings.tls.server_name:
+        return "tls.server_name cannot be used with kafka: each broker is verified by the name that it advertises"
+    taken = sorted(set(settings.options).intersection(_OURS))
+    if taken:
+        return f"options: {', '.join(taken)} cannot be set here; the other keys of this integration say it"
+    if settings.url and "${" not in settings.url:
+        try:
+            _read(settings.url)
+        except ValueError as error:
+            return str(error)
+    return ""
+
+
+def _read(url: str) -> tuple[bool, str, str, tuple[tuple[str, int], ...]]:
+    """Whether it is encrypted, user, password, and the servers."""
+    found = _URL.fullmatch(url)
+    servers = [_SERVER.fullmatch(part) for part in found["hosts"].split(",")] if found else [None]
+    if found is None or None in servers:
+        raise ValueError("expected kafka://host:port, several with commas between: kafka://one:9092,two:9092")
+    pairs = tuple((each["host"].strip("[]"), int(each["port"] or PORT)) for each in servers if each)
+    user, _, password = (found["user"] or "").partition(":")
+    return found["scheme"] == "kafkas", unquote(user), unquote(password), pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the brokers are and how we are let in."""
+
+    servers: tuple[tuple[str, int], ...]
+    encrypted: bool
+    username: str
+    mechanism: str
+    config: dict[str, Any]
+    """For librdkafka."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Access:
+        """What the settings come to.
+
+        Raises:
+            CallError: when the url cannot be read.
+
+        """
+        learn_url(settings.url)
+        try:
+            encrypted, user, password, servers = _read(settings.url)
+        except ValueError as error:
+            raise CallError(f"'{redact(settings.url)}' cannot be read", rung="dns", hint=str(error)) from None
+        learn(password)
+        user = settings.sasl.username or user
+        config: dict[str, Any] = {
+            "client.id": "pytest-sysint",
+            "socket.keepalive.enable": True,
+            "reconnect.backoff.max.ms": 1000,
+            **settings.options,
+            "bootstrap.servers": ",".join(_joined(*server) for server in servers),
+            "security.protocol": ("sasl_" if user else "") + ("ssl" if encrypted else "plaintext"),
+        }
+        for name, value in settings.options.items():
+            if telling(name):
+                learn(str(value))
+        if user:
+            config["sasl.mechanisms"] = settings.sasl.mechanism
+            config["sasl.username"] = user
+            config["sasl.password"] = reveal(settings.sasl.password) or password
+        if encrypted:
+            config |= _encryption(settings.tls)
+        return cls(servers, encrypted, user, settings.sasl.mechanism if user else "", config)
+
+    @property
+    def bootstrap(self) -> str:
+        """`one:9092,two:9092`"""
+        return str(self.config["bootstrap.servers"])
+
+    def kcat_options(self) -> list[str]:
+        """What kcat must be told, without secrets."""
+        shown = {name: value for name, value in self.config.items() if name.startswith(("sasl.", "ssl.", "security."))}
+        if shown["security.protocol"] == "plaintext":
+            return []
+        words = []
+        for name, value in shown.items():
+            if name == "sasl.password":
+                words.append('-X sasl.password="$KAFKA_PASSWORD"')
+            elif not telling(name):
+                words.append(f"-X {shlex.quote(f'{name}={value}')}")
+        return words
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _encryption(tls: Tls) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "ssl.ca.location": tls.ca,
+        "ssl.certificate.location": tls.cert,
+        "ssl.key.location": tls.key or tls.cert,
+        "ssl.key.password": reveal(tls.key_password),
+    }
+    return {name: value for name, value in found.items() if value} | {"enable.ssl.certificate.verification": tls.verify}

@@ -1,0 +1,421 @@
+"""AMQP connections, each with a thread of its own, that many threads talk through.
+
+pika's connections belong to the thread that serves them. Here that thread does nothing else: who wants something hands
+it a request and waits for the answer, for as long as there is time. So heartbeats are kept while nobody talks, a lost
+connection is noticed at once, and no call can hang.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as NoAnswer
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from pytest_sysint.core.errors import CallError, Rejected
+from pytest_sysint.core.units import show
+from pytest_sysint.integrations._messages import Deadline
+from pytest_sysint.integrations._rabbitmq.trouble import blocked, lost, no_answer, not_opened, reply
+
+_GRACE = 0.2
+"""Seconds that pika has to say itself that it is too late."""
+_SETTLE = 1.0
+"""Seconds for closing a connection properly."""
+_LEAST = 0.01
+
+Done = Callable[..., None]
+"""Takes the answer: whatever pika gives to a callback."""
+
+
+def hush() -> None:
+    """Keep pika's own log quiet, unless somebody has asked for it: whatever goes wrong is told by our errors."""
+    logger = logging.getLogger("pika")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL)
+
+
+def _settle(future: Future[Any], value: Any) -> None:
+    """Give a future its value, or its error; nothing when it has one."""
+    try:
+        if isinstance(value, BaseException):
+            future.set_exception(value)
+        else:
+            future.set_result(value)
+    except InvalidStateError:
+        return
+
+
+class Link:
+    """One connection, from its beginning to its end. `parameters` are pika's, with the time to open as timeouts."""
+
+    def __init__(self, parameters: Any, where: str, *, confirms: bool) -> None:
+        from pika.adapters.select_connection import IOLoop
+
+        hush()
+        self.where = where
+        self.confirms = confirms
+        """Its channels are for sending: the broker confirms what it takes."""
+        self.blocked = ""
+        """What the broker is short of while it takes no messages: `low on memory`."""
+        self._ended: CallError | None = None
+        self._reason: BaseException | None = None
+        self._loop = IOLoop()
+        self._connection: Any = None
+        self._opened: Future[Any] = Future()
+        self._waiting: set[Future[Any]] = {self._opened}
+        self._idle: list[Talk] = []
+        self._talks = 0
+        self._retired = False
+        self._lock = threading.Lock()
+        self._waited = show(parameters.stack_timeout, "duration")
+        self._thread = threading.Thread(target=self._serve, args=(parameters,), name="sysint-amqp", daemon=True)
+        self._thread.start()
+
+    # What follows happens on the link's own thread.
+
+    def _serve(self, parameters: Any) -> None:
+        from pika.adapters.select_connection import SelectConnection
+
+        with ExitStack() as stack:
+            stack.callback(self._loop.close)
+            stack.push(self._end)
+            self._connection = SelectConnection(
+                parameters,
+                on_open_callback=self._on_open,
+                on_open_error_callback=self._on_end,
+                on_close_callback=self._on_end,
+                custom_ioloop=self._loop,
+            )
+            self._loop.start()
+
+    def _on_open(self, connection: Any) -> None:
+        connection.add_on_connection_blocked_callback(self._on_blocked)
+        connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        _settle(self._opened, connection)
+
+    def _on_blocked(self, _connection: Any, frame: Any) -> None:
+        self.blocked = str(frame.method.reason)
+        for future in self._pending():
+            _settle(future, blocked(self.where, self.blocked))
+
+    def _on_unblocked(self, _connection: Any, _frame: Any) -> None:
+        self.blocked = ""
+
+    def _on_end(self, _connection: Any, reason: BaseException) -> None:
+        self._reason = reason
+        self._loop.stop()
+
+    def _end(self, _kind: Any, error: BaseException | None, _trace: Any) -> bool:
+        """Tell everybody who waits. Whatever pika stumbled over has reached them then."""
+        reason = error or self._reason
+        opened = self._opened.done()
+        with self._lock:
+            self._ended = lost(reason, self.where) if opened else not_opened(reason, self.where, self._waited)
+        if error is not None:
+            self._abort()
+        for future in self._pending():
+            _settle(future, self._ended)
+        return isinstance(error, Exception)
+
+    def _abort(self) -> None:
+        if self._connection is not None and not self._connection.is_closed:
+            self._connection._adapter_disconnect_stream()  # noqa: SLF001 - pika has no public way to just hang up
+
+    def _pending(self) -> list[Future[Any]]:
+        with self._lock:
+            return list(self._waiting)
+
+    # What follows may happen on any thread.
+
+    @property
+    def alive(self) -> bool:
+        """Whether a new conversation may begin on it."""
+        return self._ended is None and not self._retired
+
+    def wait_open(self, deadline: Deadline) -> Any:
+        """The open connection, as pika's.
+
+        Raises:
+            CallError: why it cannot be opened.
+
+        """
+        return self._await(self._opened, deadline, "authentication")
+
+    def ask(self, request: Callable[[Any, Done], object], deadline: Deadline, rung: str = "read") -> tuple[Any, ...]:
+        """Carry out a request on the link's thread: it gets the connection and whom to give the answer.
+
+        Raises:
+            CallError: when it cannot be sent, is refused, or is not answered in time.
+
+        """
+        from pika.exceptions import AMQPError
+
+        future: Future[tuple[Any, ...]] = Future()
+
+        def start() -> None:
+            try:
+                request(self._connection, lambda *answer: _settle(future, _answer(answer)))
+            except (AMQPError, ValueError, TypeError) as error:
+                _settle(future, lost(error, self.where))
+
+        with self._lock:
+            self._waiting.add(future)
+        try:
+            self.post(start)
+            answer: tuple[Any, ...] = self._await(future, deadline, rung)
+        finally:
+            with self._lock:
+                self._waiting.discard(future)
+        return answer
+
+    def post(self, request: Callable[[], object]) -> None:
+        """Have something done on the link's thread, without waiting for it.
+
+        Raises:
+            CallError: when the link has ended.
+
+        """
+        with self._lock:
+            if self._ended is not None:
+                raise self._ended
+            self._loop.add_callback_threadsafe(request)
+
+    def _await(self, future: Future[Any], deadline: Deadline, rung: str) -> Any:
+        try:
+            return future.result(max(deadline.left, _LEAST) + _GRACE)
+        except NoAnswer:
+            self._retire()
+            if self.blocked:
+                raise blocked(self.where, self.blocked) from None
+            raise no_answer(self.where, str(deadline), rung) from None
+
+    @contextmanager
+    def talk(self, deadline: Deadline, *, keep: bool = True) -> Iterator[Talk]:
+        """A channel for one conversation. `keep` it for the next one when all went well.
+
+        Raises:
+            CallError: when none can be opened.
+
+        """
+        with self._lock:
+            self._talks += 1
+            talk = self._idle.pop() if self._idle else None
+        try:
+            talk = talk or Talk(self, deadline)
+            yield talk
+            if keep:
+                with self._lock:
+                    self._idle.append(talk)
+                talk = None
+        finally:
+            if talk is not None:
+                talk.drop()
+            with self._lock:
+                self._talks -= 1
+            self._hang_up_if_over()
+
+    def _retire(self) -> None:
+        """Begin nothing new on it: somebody has had no answer. It ends with the last conversation."""
+        self._retired = True
+        self._hang_up_if_over()
+
+    def _hang_up_if_over(self) -> None:
+        with self._lock:
+            if self._retired and not self._talks and self._ended is None:
+                self._loop.add_callback_threadsafe(self._abort)
+
+    def close(self) -> None:
+        """Close the connection; hang up when the broker does not take part."""
+        self._retired = True
+        for request in (self._close, self._abort, self._loop.stop):
+            try:
+                self.post(request)
+            except CallError:
+                return
+            self._thread.join(_SETTLE)
+
+    def _close(self) -> None:
+        if self._connection.is_open:
+            self._connection.close()
+        elif not self._connection.is_closing:
+            self._abort()
+
+
+def _answer(given: tuple[Any, ...]) -> Any:
+    """What a callback was given; an error stands for itself."""
+    return given[0] if len(given) == 1 and isinstance(given[0], BaseException) else given
+
+
+class Talk:
+    """One channel, used by one thread at a time."""
+
+    def __init__(self, link: Link, deadline: Deadline) -> None:
+        self._link = link
+        self._done: Done | None = None
+        """Who waits for an answer on this channel."""
+        self._returned: Any = None
+        self.arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        """Deliveries to a consumer: (method, properties, body), or the error that ended them."""
+        (self._channel,) = link.ask(self._open, deadline)
+        if link.confirms:
+            self._ask(lambda channel, done: channel.confirm_delivery(self._on_confirm, callback=done), deadline)
+
+    def _open(self, connection: Any, done: Done) -> None:
+        from pika.spec import Basic
+
+        def opened(channel: Any) -> None:
+            channel.add_on_close_callback(self._on_close)
+            channel.add_on_return_callback(self._on_return)
+            channel.add_on_cancel_callback(self._on_cancel)
+            channel.add_callback(self._on_empty, [Basic.GetEmpty], one_shot=False)
+            done(channel)
+
+        connection.channel(on_open_callback=opened)
+
+    # What follows happens on the link's thread.
+
+    def _on_close(self, _channel: Any, reason: BaseException) -> None:
+        code = getattr(reason, "reply_code", None)
+        text = getattr(reason, "reply_text", "")
+        self._fail(lost(reason, self._link.where) if code is None else reply(code, text, self._link.where))
+
+    def _on_cancel(self, _frame: Any) -> None:
+        hint = "was it deleted, or did its leader move?"
+        self._fail(Rejected(f"RabbitMQ at {self._link.where} ended the reading of the queue", hint=hint))
+
+    def _fail(self, error: CallError) -> None:
+        self.arrived.put(error)
+        if self._done is not None:
+            self._done(error)
+
+    def _on_empty(self, _frame: Any) -> None:
+        if self._done is not None:
+            self._done()
+
+    def _on_return(self, _channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
+        self._returned = method
+
+    def _on_confirm(self, frame: Any) -> None:
+        if self._done is not None:
+            self._done(frame)
+
+    def _on_message(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        self.arrived.put((method, properties, body))
+
+    # What follows happens on the thread that talks.
+
+    def _ask(self, request: Callable[[Any, Done], object], deadline: Deadline, rung: str = "read") -> tuple[Any, ...]:
+        def start(_connection: Any, done: Done) -> None:
+            self._done = done
+            request(self._channel, done)
+
+        return self._link.ask(start, deadline, rung)
+
+    def call(self, method: str, deadline: Deadline, **arguments: Any) -> Any:
+        """A request of the protocol that has an answer, such as `queue_declare`; gives the answer's method.
+
+        Raises:
+            CallError: when the broker refuses it or does not answer.
+
+        """
+        (frame,) = self._ask(lambda channel, done: getattr(channel, method)(callback=done, **arguments), deadline)
+        return frame.method
+
+    def send(self, deadline: Deadline, **message: Any) -> None:
+        """Publish a message, and wait until the broker has taken it.
+
+        Raises:
+            Rejected: when no queue is there for it, or the broker refuses it.
+            CallError: when it is not confirmed in time.
+
+        """
+        self._returned = None
+        (frame,) = self._ask(lambda channel, _done: channel.basic_publish(**message), deadline, "write")
+        if self._returned is not None:
+            raise reply(self._returned.reply_code, _unroutable(self._returned), self._link.where)
+        if type(frame.method).__name__ != "Ack":
+            raise Rejected(
+                f"RabbitMQ at {self._link.where} did not take the message",
+                rung="write",
+                code="NACK",
+                hint="a queue that is full refuses it (`x-overflow: reject-publish`), or its replicas are down",
+            )
+
+    def get(self, queue_name: str, deadline: Deadline) -> tuple[Any, Any, bytes] | None:
+        """The message at the head of a queue, not acknowledged; None when the queue is empty.
+
+        Raises:
+            CallError: when the queue cannot be read.
+
+        """
+
+        def request(channel: Any, done: Done) -> None:
+            channel.basic_get(queue_name, lambda _channel, *message: done(*message))
+
+        answer = self._ask(request, deadline)
+        return (answer[0], answer[1], answer[2]) if answer else None
+
+    def listen(self, queue_name: str, deadline: Deadline, *, most: int, taken: bool = False) -> None:
+        """Have messages delivered to `arrived`, at most so many that are not acknowledged; `taken`: they count as such.
+
+        Raises:
+            CallError: when the queue cannot be read.
+
+        """
+        self.call("basic_qos", deadline, prefetch_count=min(most, 65535))
+        arguments = {"queue": queue_name, "on_message_callback": self._on_message, "auto_ack": taken}
+        self.call("basic_consume", deadline, **arguments)
+
+    def next(self, seconds: float) -> tuple[Any, Any, bytes] | None:
+        """The next delivery; None when none comes in time.
+
+        Raises:
+            CallError: when no more will come.
+
+        """
+        try:
+            found = self.arrived.get(timeout=max(seconds, _LEAST))
+        except queue.Empty:
+            return None
+        if isinstance(found, CallError):
+            raise found
+        message: tuple[Any, Any, bytes] = found
+        return message
+
+    def settle(self, tag: int, deadline: Deadline, *, take: bool) -> None:
+        """Acknowledge all messages up to this one, or give them back; returns when the broker has done it.
+
+        Raises:
+            CallError: when it does not answer.
+
+        """
+
+        def request(channel: Any, done: Done) -> None:
+            if take:
+                channel.basic_ack(tag, multiple=True)
+            else:
+                channel.basic_nack(tag, multiple=True, requeue=True)
+            channel.basic_qos(prefetch_count=1, callback=done)  # has an answer, which an acknowledgement has not
+
+        self._ask(request, deadline)
+
+    def drop(self) -> None:
+        """Close the channel, without waiting; what it holds goes back to its queue."""
+
+        def request() -> None:
+            if self._channel.is_open:
+                self._channel.close()
+
+        try:
+            self._link.post(request)
+        except CallError:
+            return
+
+
+def _unroutable(returned: Any) -> str:
+    place = f"exchange '{returned.exchange}' with routing key" if returned.exchange else "the queue"
+    return f"NO_ROUTE - no queue takes what is sent to {place} '{returned.routing_key}'"

@@ -1,0 +1,70 @@
+"""What a command does to the server, by its name: whether an environment allows it is decided before connecting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_sysint.core.records import Effect
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_READS = _words(
+    """
+    BITCOUNT BITFIELD_RO BITPOS COMMAND DBSIZE DUMP ECHO EVALSHA_RO EVAL_RO EXISTS EXPIRETIME FCALL_RO GEODIST GEOHASH
+    GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HEXPIRETIME HGET HGETALL HKEYS HLEN
+    HMGET HPEXPIRETIME HPTTL HRANDFIELD HSCAN HSTRLEN HTTL HVALS INFO KEYS LASTSAVE LCS LINDEX LLEN LOLWUT LPOS LRANGE
+    MGET PEXPIRETIME PFCOUNT PING PTTL RANDOMKEY ROLE SCAN SCARD SDIFF SINTER SINTERCARD SISMEMBER SMEMBERS SMISMEMBER
+    SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR SUNION TIME TOUCH TTL TYPE XLEN XPENDING XRANGE XREAD XREVRANGE ZCARD ZCOUNT
+    ZDIFF ZINTER ZINTERCARD ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE
+    ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION
+    JSON.ARRINDEX JSON.ARRLEN JSON.GET JSON.MGET JSON.OBJKEYS JSON.OBJLEN JSON.STRLEN JSON.TYPE
+    FT._LIST FT.AGGREGATE FT.EXPLAIN FT.INFO FT.SEARCH TS.GET TS.INFO TS.MGET TS.MRANGE TS.RANGE
+    """
+)
+_READS_BY_PART = _words(
+    """
+    ACL:CAT ACL:DRYRUN ACL:GETUSER ACL:LIST ACL:LOG ACL:USERS ACL:WHOAMI CLIENT:GETNAME CLIENT:ID CLIENT:INFO
+    CLIENT:LIST CLUSTER:COUNTKEYSINSLOT CLUSTER:INFO CLUSTER:KEYSLOT CLUSTER:MYID CLUSTER:NODES CLUSTER:SHARDS
+    CLUSTER:SLOTS
+    CONFIG:GET FUNCTION:LIST FUNCTION:STATS LATENCY:DOCTOR LATENCY:HISTORY LATENCY:LATEST MEMORY:DOCTOR MEMORY:STATS
+    MEMORY:USAGE MODULE:LIST OBJECT:ENCODING OBJECT:FREQ OBJECT:IDLETIME OBJECT:REFCOUNT PUBSUB:CHANNELS PUBSUB:NUMPAT
+    PUBSUB:NUMSUB SCRIPT:EXISTS SLOWLOG:GET SLOWLOG:LEN XINFO:CONSUMERS XINFO:GROUPS XINFO:STREAM
+    """
+)
+_DESTROYS = _words(
+    """
+    BGREWRITEAOF BGSAVE DEBUG DEL FAILOVER FLUSHALL FLUSHDB FT.DROPINDEX GETDEL JSON.DEL MIGRATE REPLICAOF RESTORE SAVE
+    SHUTDOWN SLAVEOF SWAPDB UNLINK XTRIM
+    """
+)
+_GROUPS = frozenset(
+    {"ACL", "CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "LATENCY", "MEMORY", "MODULE", "SCRIPT", "SLOWLOG"}
+)
+"""Commands about the server itself: what of theirs does not read, changes it."""
+_HOLDS = _words(
+    """
+    ASKING AUTH DISCARD EXEC HELLO MONITOR MULTI PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT READONLY READWRITE RESET SELECT
+    SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SYNC UNSUBSCRIBE UNWATCH WATCH
+    """
+)
+
+
+def effect_of(words: Sequence[str]) -> Effect:
+    """The effect of a command. One that is not known here is taken to write."""
+    name, part = words[0].upper(), words[1].upper() if len(words) > 1 else ""
+    if name in _READS or f"{name}:{part}" in _READS_BY_PART:
+        return "read"
+    return "destructive" if name in _DESTROYS or name in _GROUPS else "write"
+
+
+def why_not(words: Sequence[str]) -> str:
+    """Why a command cannot be declared; empty when it can."""
+    if not words or not words[0]:
+        return "a command is needed, such as GET residents:1"
+    name = words[0].upper()
+    if name in _HOLDS or (name == "CLIENT" and len(words) > 1 and words[1].upper() in ("REPLY", "SETNAME", "TRACKING")):
+        return f"{name} changes the connection, which other checks use too; the settings say how we connect"
+    return ""
