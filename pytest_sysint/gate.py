@@ -15,6 +15,9 @@ EXIT_CODES: dict[Verdict, int] = {"passed": 0, "blocked": 1, "inconclusive": 7}
 """What the process ends with for each verdict."""
 
 
+_LONGEST = 300
+
+
 def judge(
     run: Run,
     results: Sequence[Result],
@@ -44,6 +47,7 @@ def judge(
         *_unfinished(run),
         *_evidence(results, passed, failed),
         *_absent(known.values()),
+        *_unchecked(known, results),
         *_skipped(results),
     ]
     return Gate(verdict=_verdict(run, bool(blocking), bool(passed or failed)), reasons=tuple(reasons))
@@ -92,8 +96,9 @@ def _failure(
         f"{integration_id} ({type_name})" if integration_id and type_name else integration_id or "hand-written tests"
     )
     severity = worst.severity if len({result.severity for result in failed}) == 1 else f"the worst {worst.severity}"
-    message = " ".join(worst.error_message.split())
-    text = f"{place}: {_checks(len(failed))} failed ({severity}): {message or worst.name}"
+    message = " ".join(worst.error_message.split()) or worst.name
+    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
+    text = f"{place}: {_checks(len(failed))} failed ({severity}): {message}"
     return text + _then(waiting)
 
 
@@ -101,8 +106,11 @@ def _then(waiting: list[Result]) -> str:
     if not waiting:
         return ""
     others = sorted({result.integration_id for result in waiting})
-    names = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-    return f"; {_checks(len(waiting))} of {names} could not run because of it"
+    return f"; {_checks(len(waiting))} of {_listed(others)} could not run because of it"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _unfinished(run: Run) -> list[str]:
@@ -111,7 +119,7 @@ def _unfinished(run: Run) -> list[str]:
 
 def _evidence(results: Sequence[Result], passed: list[Result], failed: list[Result]) -> list[str]:
     if not results:
-        return ["there are no results: nothing was checked"]
+        return ["no check was run"]
     if not passed and not failed:
         counts = Counter(result.status for result in results)
         shown = " and ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))
@@ -125,6 +133,12 @@ def _evidence(results: Sequence[Result], passed: list[Result], failed: list[Resu
 
 def _absent(integrations: Iterable[IntegrationRecord]) -> list[str]:
     return [f"{found.id} was not available: {found.unavailable}" for found in integrations if found.unavailable]
+
+
+def _unchecked(known: dict[str, IntegrationRecord], results: Iterable[Result]) -> list[str]:
+    checked = {result.integration_id for result in results}
+    names = [name for name, found in known.items() if name not in checked and not found.unavailable]
+    return _if(names and checked, f"without any check: {_listed(names)}")
 
 
 def _skipped(results: Iterable[Result]) -> list[str]:

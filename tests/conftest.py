@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.core.registry import types
 from pytest_sysint.provision import ServiceRequest, Services
+from pytest_sysint.provision._choose import choose
 
 
 def require(condition: object, reason: str) -> None:
@@ -34,10 +36,10 @@ def real_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     def provide(type_name: str, way: str = "auto") -> str:
         request = ServiceRequest(id=f"{type_name}-{way}", type=type_name, way=way, timeout=90)
         try:
-            return services.provide(request).url
+            choose(request, types().get(type_name))
         except Unavailable as error:
             require(False, str(error))
-            raise
+        return services.provide(request).url
 
     try:
         yield provide

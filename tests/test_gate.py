@@ -92,7 +92,7 @@ def test_a_light_failure_that_kept_a_weighty_check_from_running_blocks() -> None
 def test_no_results_are_inconclusive() -> None:
     gate = judge(RUN, [])
     assert gate.verdict == "inconclusive"
-    assert gate.reasons == ("there are no results: nothing was checked",)
+    assert gate.reasons == ("no check was run",)
     assert exit_code(gate) == 7
 
 
@@ -126,3 +126,15 @@ def test_an_interrupted_run_is_never_green() -> None:
 def test_the_place_of_a_failure_is_named(more: dict[str, Any], place: str) -> None:
     (reason,) = judge(RUN, [result("failed", **more)]).reasons
     assert reason.startswith(f"{place}: ")
+
+
+def test_an_integration_without_any_check_is_said() -> None:
+    gate = judge(RUN, [result("passed", "db")], [integration(name) for name in ("db", "a", "b")])
+    assert gate.verdict == "passed"
+    assert gate.reasons[-1] == "without any check: a, b"
+
+
+def test_a_long_message_is_cut() -> None:
+    (reason,) = judge(RUN, [result("failed", error_message="word " * 500)]).reasons
+    assert len(reason) < 400
+    assert reason.endswith(" ...")

@@ -15,7 +15,8 @@ from pytest_sysint.checks._operation import applies_to, check_of
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.core.integration import Integration
-from pytest_sysint.declaration.checks import DeclaredCheck, check_schema, read_checks
+from pytest_sysint.declaration.checks import DeclaredCheck, check_schema, read_checks, slug_of
+from pytest_sysint.declaration.explain import came
 from pytest_sysint.declaration.model import DeclaredIntegration
 
 _REACHABLE = "reachable"
@@ -47,14 +48,15 @@ class Health:
         if raw is False:
             return HealthChecks(enabled=False)
         if not isinstance(raw, (list, Mapping)) or not raw:
-            came = "nothing" if raw is None or not raw else f"a {type(raw).__name__}"
-            raise Mistakes(Mistake((), f"expected {_FORMS}; came {came}"))
-        checks = read_checks(raw, cls)
-        for index, check in enumerate(checks):
-            if check.slug == _REACHABLE:
-                path = (index,) if isinstance(raw, list) else ()
-                said = f"'{_REACHABLE}' is the built-in check; give this one another name"
-                raise Mistakes(Mistake((*path, "name"), said))
+            raise Mistakes(Mistake((), f"expected {_FORMS}; got {came(raw) if raw else 'nothing in it'}"))
+        try:
+            checks = read_checks(raw, cls)
+        except Mistakes as error:
+            named = [item.get("name") if isinstance(item, Mapping) else None for item in _listed(raw)]
+            slugs = [slug_of(name) if isinstance(name, str) else "" for name in named]
+            raise Mistakes(*error.mistakes, *_clashes(raw, slugs)) from None
+        if clashes := _clashes(raw, [check.slug for check in checks]):
+            raise Mistakes(*clashes)
         return HealthChecks(declared=checks)
 
     def schema(self, cls: type[Integration[Any]]) -> dict[str, Any]:
@@ -90,6 +92,17 @@ class Health:
         for item in health.declared:
             if applies_to(item, declared):
                 yield check_of(self.name, item, declared)
+
+
+def _listed(raw: Any) -> list[Any]:
+    return raw if isinstance(raw, list) else [raw]
+
+
+def _clashes(raw: Any, slugs: Iterable[str]) -> list[Mistake]:
+    """A check whose node id would be that of the built-in one."""
+    said = f"'{_REACHABLE}' is the built-in check; give this one another `name`"
+    places = [(index,) if isinstance(raw, list) else () for index in range(len(_listed(raw)))]
+    return [Mistake((*path, "name"), said) for path, slug in zip(places, slugs, strict=True) if slug == _REACHABLE]
 
 
 KIND = Health()

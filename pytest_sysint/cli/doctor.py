@@ -49,7 +49,7 @@ def _versions() -> list[str]:
     problem = _docker.problem()
     docker = f"no containers: {problem}" if problem else f"Docker {_docker.version()} answers"
     own = f"pytest-sysint {version('pytest-sysint')}, pytest {version('pytest')}, Python {platform.python_version()}"
-    return [own, docker]
+    return [own, *_wrapped(docker, "")]
 
 
 def _examine(name: str, machine: Sequence[Way]) -> Finding:

@@ -41,10 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _summary(declaration: Declaration) -> list[str]:
     integrations = {item.id: item for item in declaration.integrations}
-    ids = len(integrations)
+    count = f"{len(integrations)} integration{'s' if len(integrations) != 1 else ''}"
     tenants = f" for {', '.join(declaration.tenants)}" if declaration.tenants else ""
-    shown = declaration.path.relative_to(Path.cwd()) if declaration.path.is_relative_to(Path.cwd()) else declaration.path
-    lines = [f"{shown}: valid: {ids} integration{'s' if ids != 1 else ''}{tenants}, environment {declaration.environment.name}"]
+    path = declaration.path
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    lines = [f"{shown}: valid: {count}{tenants}, environment {declaration.environment.name}"]
     lines += [f"  note: {notice}" for notice in declaration.notices]
     lines += [f"  left open: {item.id}: {item.unusable}" for item in integrations.values() if item.unusable]
     return lines

@@ -22,6 +22,7 @@ from pytest_sysint.core.errors import Mistake, Mistakes, did_you_mean, nearest
 from pytest_sysint.core.integration import Integration, Measure, Operation
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import Severity
+from pytest_sysint.core.secrets import redact
 from pytest_sysint.core.units import Dimension, Duration
 from pytest_sysint.declaration.explain import Gathered, came, mask, read_model
 from pytest_sysint.declaration.references import Unset
@@ -96,7 +97,8 @@ def read_check(raw: Mapping[str, Any], cls: Type) -> DeclaredCheck:
     expectation = mistakes.attempt(_expectation, operation, keys.expect, raw)
     if mistakes.failed:
         raise Mistakes(*mistakes.found)
-    name = keys.name or operation.title()
+    # A node id must not hold what a reference in the operation resolved to.
+    name = keys.name or redact(operation.title())
     carried = {each: getattr(keys, each) for each in _CARRIED}
     line = getattr(raw, "line", 0)
     return DeclaredCheck(name, slug_of(name), operation, expectation, line=line, **carried)

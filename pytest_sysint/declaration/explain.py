@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pytest_sysint.core.errors import Mistake, Mistakes, did_you_mean
-from pytest_sysint.core.secrets import MASK, redact, telling
+from pytest_sysint.core.secrets import redact, telling
 from pytest_sysint.declaration import scalars, sentences
 from pytest_sysint.declaration.references import Late, Referenced, Unset
 from pytest_sysint.declaration.resolving import markers
@@ -27,6 +27,7 @@ Path = tuple["str | int", ...]
 
 _ENCODE = json.JSONEncoder(ensure_ascii=True).encode
 _SHOWN = 40
+_PIECE = 4
 _CONVERTIBLE: dict[str, tuple[type, ...]] = {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}
 
 
@@ -209,13 +210,18 @@ def choose(value: Any, allowed: Sequence[str], path: Path = ()) -> str:
 
 
 def mask(text: str, value: Any, path: Path = ()) -> str:
-    """A text about `value` that was written elsewhere, without anything that must not be shown."""
-    hidden = {str(marker) for marker in markers(value)}
+    """A text about `value` that was written elsewhere; another one where it repeats what must not be shown."""
+    hidden = [str(marker) for marker in markers(value)]
     if _is_hidden(value, path) and isinstance(value, (str, int, float)):
-        hidden.add(str(value))
-    for secret in sorted(filter(None, hidden), key=len, reverse=True):
-        text = text.replace(secret, MASK)
+        hidden.append(str(value))
+    if any(_pieces(secret) & _pieces(text) for secret in hidden):
+        return "the value cannot be used here (it is not shown, as it may be a secret)"
     return redact(text)
+
+
+def _pieces(text: str) -> set[str]:
+    """Every run of a few characters: a message may quote a part of a value only."""
+    return {text[at : at + _PIECE] for at in range(len(text) - _PIECE + 1)}
 
 
 def _clip(text: str) -> str:

@@ -34,7 +34,6 @@ EXPECTED = {
     "model_type": "a map",
     "model_attributes_type": "a map",
     "dataclass_type": "a map",
-    "path_type": "a path",
     "url_type": "a url",
     "url_parsing": "a url",
     "url_syntax_violation": "a url",

@@ -70,6 +70,7 @@ class Put(_ByHand):
 
         Raises:
             Rejected: when the local file cannot be read.
+
         """
         if self.text is not None:
             return self.text.encode()

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field
 
-from pytest_sysint.core.errors import Denied, Rejected, TimedOut, TooLarge, UsageError
+from pytest_sysint.core.errors import Denied, Rejected, TimedOut, TooLarge
 from pytest_sysint.core.integration import (
     EXCHANGE_LIMIT,
     Integration,
@@ -141,6 +141,7 @@ class Files(Integration[F]):
 
         Raises:
             TooLarge: when it holds more than `max_size`; then it is not read to its end.
+
         """
         watch = Stopwatch()
         title = f"get {self.where}/{path}"
@@ -192,10 +193,15 @@ class Files(Integration[F]):
         return Observation(None, {"exists": False, "path": path}, watch.phases(), said)
 
     def seed(self, path: Any, timeout: float) -> None:
-        """Put a file, under its name, or all files of a folder, under their paths within it."""
+        """Put a file, under its name, or all files of a folder, under their paths within it.
+
+        Raises:
+            CallError: when there is none, or it could not be put.
+
+        """
         start = Path(path)
         if not start.exists():
-            raise UsageError(f"the seed '{path}' does not exist", hint="name a file, or a folder whose files are put")
+            raise Rejected(f"the seed '{path}' does not exist", hint="name a file, or a folder whose files are put")
         files = sorted(found for found in start.rglob("*") if found.is_file()) if start.is_dir() else [start]
         base = start if start.is_dir() else start.parent
         for file in files:

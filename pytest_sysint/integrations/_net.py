@@ -295,6 +295,10 @@ _ERRORS: dict[int, tuple[str, str]] = {
 }
 
 
+_MID_CONVERSATION = frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE})
+"""Errors of a connection that was there; all others say that there was none, whatever was about to be asked."""
+
+
 def translate_os_error(error: BaseException, where: str, *, rung: str = "", timeout: float | None = None) -> CallError:
     """The error of a socket in words. `where` names the other side, such as `db.local:5432`.
 
@@ -315,7 +319,8 @@ def translate_os_error(error: BaseException, where: str, *, rung: str = "", time
     if number in _ERRORS:
         said, hint = _ERRORS[number]
         text = said.format(where=where)
-        return Unreachable(text, rung=rung, code=errno.errorcode.get(number, ""), hint=hint)
+        broke_at = rung if number in _MID_CONVERSATION else "tcp"
+        return Unreachable(text, rung=broke_at, code=errno.errorcode.get(number, ""), hint=hint)
     said = os.strerror(number) if number else redact(str(error)) or type(error).__name__
     return Unreachable(f"the connection to {where} failed: {said}", rung=rung)
 

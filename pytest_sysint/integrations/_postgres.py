@@ -235,12 +235,12 @@ def _addressed(words: Mapping[str, str], timeout: float, server_name: str) -> di
     hosts = [host for host in words.get("host", "").split(",") if host]
     if "hostaddr" in words or not hosts or any(host.startswith(("/", "@")) for host in hosts):
         return dict(words)
-    ports = words.get("port", "5432").split(",")
+    ports = (words.get("port") or "5432").split(",")
     ports = ports * len(hosts) if len(ports) == 1 else ports
     found = [
-        (server_name or host, port, str(address[0]))
+        (server_name or host, port or "5432", str(address[0]))
         for host, port in zip(hosts, ports, strict=False)
-        for _, address in resolve(host, int(port), timeout)
+        for _, address in resolve(host, int(port or 5432), timeout)
     ]
     names, numbers, addresses = (",".join(part) for part in zip(*found, strict=True))
     return {**words, "host": names, "port": numbers, "hostaddr": addresses}

@@ -27,9 +27,9 @@ _REFUSALS: tuple[tuple[str, type[CallError], str, str, str], ...] = (
     ("server does not support SSL", TlsFailed, "tls", "", "set `ssl = on` there, or another sslmode in the url"),
     ("certificate verify failed|root certificate file", TlsFailed, "tls", "", "name the authority in `tls: {ca: ...}`"),
     ("server certificate for", TlsFailed, "tls", "", "use a name that the certificate carries, see `tls.server_name`"),
+    ("expected authentication|invalid response|lost synchronization|protocol", Garbled, "ping", "", _OTHER),
     ("SSL|TLS", TlsFailed, "tls", "", "see sslmode in the url, and the server's ssl settings"),
     ("unsupported startup parameter", Rejected, "authentication", "08P01", _POOLER),
-    ("expected authentication|invalid response|lost synchronization|protocol", Garbled, "ping", "", _OTHER),
     ("closed the connection unexpectedly", Unreachable, "ping", "", f"it crashed, or {_OTHER}"),
     ("Connection refused", Unreachable, "tcp", "ECONNREFUSED", "nothing listens on that port: is the server started?"),
     ("No such file", Unreachable, "tcp", "ENOENT", "there is no such socket: is the server started?"),
@@ -64,9 +64,9 @@ _HINTS = {
 }
 
 
-def explain_state(state: str, primary: str, detail: str = "", hint: str = "", position: str = "") -> CallError:
+def explain_state(state: str, primary: str, detail: str = "", hint: str = "") -> CallError:
     """Why a statement failed: by its SQLSTATE."""
-    said = redact(primary + (f" ({detail})" if detail else "") + (f", at character {position}" if position else ""))
+    said = redact(primary + (f" ({detail})" if detail else ""))
     words = {"code": state, "hint": _HINTS.get(state, hint)}
     if state == "57014":
         slow = "it waits for a lock, lacks an index, or the server is overloaded"

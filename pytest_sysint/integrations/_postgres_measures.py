@@ -31,7 +31,7 @@ class ReplicationLag(PostgresMeasure):
             WHEN NOT pg_is_in_recovery() THEN
                 (SELECT max(coalesce(extract(epoch FROM replay_lag), 0)) FROM pg_stat_replication)
             WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp())
+            ELSE extract(epoch FROM now() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
         END"""
     replication_lag: Any = Field(description='How far the slowest replica is behind, such as `"< 10s"`.')
 

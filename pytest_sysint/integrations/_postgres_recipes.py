@@ -8,21 +8,12 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from pytest_sysint.core.errors import Unavailable
 from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running
-
-
-class _User(TypedDict):
-    """Who a program runs as, in the words of `subprocess`."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
-
 
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """What is started here is thrown away afterwards: it need not survive a power cut."""
@@ -32,12 +23,12 @@ def _password_file(place: Place) -> Path:
     return place.folder / "password"
 
 
-def _prepare(binary: str, place: Place, user: _User | None = None) -> None:
+def _prepare(binary: str, place: Place, user: Mapping[str, Any] | None = None) -> None:
     """Make the data folder. A superuser may run programs, so that even on loopback it has a password."""
     file = _password_file(place)
     file.touch(mode=0o600)
     file.write_text(secrets.token_urlsafe(18))
-    if user is not None:
+    if user:
         os.chown(file, user["user"], user["group"])
     command = [str(Path(binary).resolve().parent / "initdb"), "-D", str(place.folder / "data"), "-U", "postgres"]
     command += ["--auth=scram-sha-256", f"--pwfile={file}", "--encoding=UTF8", "--no-locale", "--no-sync"]
@@ -67,7 +58,7 @@ def _start_embedded(place: Place) -> Running:
         raise Unavailable(f"{place.id}: initdb failed: {error}", hint=said.decode("utf-8", "replace")) from None
     with place.log.open("ab") as log:
         command = _argv(binary, place)
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", **(user or {}))
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", **user)
 
     def stop() -> None:
         process.send_signal(signal.SIGINT)
@@ -80,21 +71,19 @@ def _start_embedded(place: Place) -> Running:
     return Running(_url(place), stop, f"embedded PostgreSQL ({installed.name})")
 
 
-def _unprivileged(place: Place) -> _User | None:
-    """Who runs the server when we are root, which PostgreSQL refuses to be; its place is made theirs."""
+def _unprivileged(place: Place) -> dict[str, Any]:
+    """Who runs the server when we are root, as `subprocess` wants it: PostgreSQL refuses to be. The place is theirs."""
     if os.geteuid() != 0:
-        return None
+        return {}
     entry = pwd.getpwnam("nobody")
     os.chown(place.folder, entry.pw_uid, entry.pw_gid)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _reachable(installed: Path, place: Place, user: _User | None) -> Path:
+def _reachable(installed: Path, place: Place, user: Mapping[str, Any]) -> Path:
     """The installation, or a copy of it where that user cannot get to it (an environment under /root)."""
     try:
-        subprocess.run(
-            [installed / "bin" / "postgres", "-V"], check=True, capture_output=True, timeout=30, **(user or {})
-        )
+        subprocess.run([installed / "bin" / "postgres", "-V"], check=True, capture_output=True, timeout=30, **user)
     except (OSError, subprocess.CalledProcessError):
         return Path(shutil.copytree(installed, place.folder / "installed", symlinks=True))
     return installed

@@ -133,6 +133,13 @@ def read(text: str) -> Script:
     return Script(tuple(piece for piece in pieces if piece != ("", "")), tuple(statements))
 
 
+def split(text: str) -> list[str]:
+    """The statements of a script one by one, for drivers that take no more than one at a time."""
+    ends = [token.start() for token in _TOKENS.finditer(text) if token["end"]]
+    parts = [text[begin + 1 : end] for begin, end in zip([-1, *ends], [*ends, len(text)], strict=True)]
+    return [part for part in parts if read(part).statements]
+
+
 def _statement(words: Sequence[str], text: str) -> list[Statement]:
     return [Statement(tuple(words), "=" in text)] if words else []
 

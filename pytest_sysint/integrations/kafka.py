@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.errors import Denied, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
-from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable
 from pytest_sysint.integrations._kafka.operations import OPERATIONS, Start
 from pytest_sysint.integrations._kafka.reading import Reader, lag, latest, positions
 from pytest_sysint.integrations._kafka.recipes import RECIPES
 from pytest_sysint.integrations._kafka.seeding import create, topics_in
 from pytest_sysint.integrations._kafka.settings import Access, Settings
 from pytest_sysint.integrations._kafka.wire import Brokers, Client
+from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer

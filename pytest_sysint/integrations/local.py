@@ -33,6 +33,7 @@ def folder_of(url: str) -> Path:
 
     Raises:
         ValueError: when it is a url of another sort, or of another machine.
+
     """
     if "://" not in url:
         return Path(url.removeprefix("file:")).absolute()
@@ -100,6 +101,7 @@ class Local(Files[Settings]):
 
         Raises:
             Rejected: when the url does not name one.
+
         """
         try:
             return folder_of(self.settings.url)

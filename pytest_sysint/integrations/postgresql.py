@@ -29,8 +29,10 @@ from pytest_sysint.integrations._tls import Tls, context_for, trust_file
 REST: Rest[Session] = Rest(64)
 _ALONE = frozenset({("CREATE", "DATABASE"), ("DROP", "DATABASE"), ("ALTER", "SYSTEM"), ("CREATE", "TABLESPACE")})
 _WITH_TLS = frozenset({"require", "verify-ca", "verify-full"})
-_COPY = re.compile(r"^(?P<head>COPY\s[^;]*?\sFROM\s+stdin[^;]*;)[^\n]*\n(?P<data>.*?)^\\\.\n", re.M | re.S | re.I)
-_META = re.compile(r"^\\(?:un)?restrict[^\n]*\n", re.M)
+_COPY = re.compile(
+    r"^(?P<head>(?i:COPY\s[^;]*?\sFROM\s+stdin)[^;]*;)[^\n]*\n(?P<data>.*?)^\\\.\n", re.MULTILINE | re.DOTALL
+)
+_META = re.compile(r"^\\(?:un)?restrict[^\n]*\n", re.MULTILINE)
 
 
 class Settings(BaseSettings):
@@ -65,7 +67,7 @@ class PostgreSQL(Integration[Settings]):
 
     @cached_property
     def words(self) -> dict[str, str]:
-        """libpq's connection parameters.
+        """The connection parameters of libpq.
 
         Raises:
             CallError: when the url cannot be read.
@@ -77,6 +79,8 @@ class PostgreSQL(Integration[Settings]):
         try:
             found = {key: str(value) for key, value in conninfo_to_dict(settings.url).items() if value is not None}
         except psycopg.Error:  # its text repeats the url
+            found = {"port": "none"}
+        if not all(port.isdigit() or not port for port in found.get("port", "").split(",")):
             hint = "write postgresql://user:password@host:port/database; percent-encode what is special in a password"
             raise CallError("the url cannot be read as one of PostgreSQL", rung="dns", hint=hint) from None
         learn(found.get("password"))
@@ -207,17 +211,21 @@ class PostgreSQL(Integration[Settings]):
         Raises:
             CallError: with the file, for the first statement that fails.
         """
-        watch = Stopwatch()
+        watch, files = Stopwatch(), seed_files(path)
         session = self._connect(timeout)
         try:
-            for file in seed_files(path):
-                for sql, data in _parts(file):
-                    session.run(sql, max(timeout - watch.elapsed(), 0.001), 10_000_000, data)
-        except CallError as error:
-            error.message = f"{Path(file).name}: {error.message}"
-            raise
+            for file in files:
+                self._seed_file(session, file, timeout, watch)
         finally:
             session.close()
+
+    def _seed_file(self, session: Session, file: Path, timeout: float, watch: Stopwatch) -> None:
+        try:
+            for sql, data in _parts(file):
+                session.run(sql, max(timeout - watch.elapsed(), 0.001), 10_000_000, data)
+        except CallError as error:
+            error.message = f"{file.name}: {error.message}"
+            raise
 
     def reproduce(self) -> str:
         return self.reproduce_query("SELECT version()", {})
@@ -263,7 +271,7 @@ def _tls_words(tls: Tls | None) -> dict[str, str]:
 
 
 def _tls_of(words: Mapping[str, str]) -> Tls:
-    """libpq's words in our settings."""
+    """The words of libpq in our settings."""
     ca, cert = words.get("sslrootcert", ""), words.get("sslcert", "")
     return Tls(
         ca="" if ca == "system" else ca,

@@ -9,23 +9,31 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from pytest_sysint.core.errors import CallError, Denied
+from pytest_sysint.core.errors import Denied, TimedOut, Unreachable
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable
-from pytest_sysint.integrations._net import Route
+from pytest_sysint.integrations._net import network_rungs
+from pytest_sysint.integrations._rabbitmq.link import Link
 from pytest_sysint.integrations._rabbitmq.management import queue_details
+from pytest_sysint.integrations._rabbitmq.native import close_blocking, open_blocking, strange_greeting
 from pytest_sysint.integrations._rabbitmq.operations import OPERATIONS
 from pytest_sysint.integrations._rabbitmq.reading import collect, take_from
 from pytest_sysint.integrations._rabbitmq.recipes import RECIPES
 from pytest_sysint.integrations._rabbitmq.seeding import declare, definitions_in
 from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
-from pytest_sysint.integrations._rabbitmq.trouble import no_answer, not_opened
-from pytest_sysint.integrations._rabbitmq.wire import Link, Talk, hush
+from pytest_sysint.integrations._rabbitmq.talk import Talk
+from pytest_sysint.integrations._rabbitmq.trouble import no_answer, not_amqp
 from pytest_sysint.integrations._tls import context_for
 
 _SEND, _READ = "send", "read"
 """Two connections: a broker that takes no messages for now stops reading from whom it got any."""
+_ALWAYS_THERE = "amq.topic"
+_CLIENT_SECONDS = 5.0
+_LEAST_SECONDS = 1.0
+_FORGET = {"x-expires": 60_000}
+"""For queues of our own: the broker removes them also when we cannot."""
 
 
 class RabbitMQ(Integration[Settings]):
@@ -62,18 +70,242 @@ class RabbitMQ(Integration[Settings]):
             CallError: when it cannot be opened.
 
         """
-        import pika
-        from pika.adapters.utils.connection_workflow import AMQPConnectorException
-        from pika.exceptions import AMQPError
-
         found = getattr(self._own, "client", None)
         if found is None or not found.is_open:
-            hush()
-            deadline = Deadline(_CLIENT_SECONDS)
-            try:
-                found = pika.BlockingConnection(self.access.parameters(deadline))
-            except (AMQPError, AMQPConnectorException, OSError) as error:
-                raise not_opened(error, self.access.where, str(deadline)) from None
-            self._own.client = found
+            found = self._own.client = open_blocking(self.access, Deadline(_CLIENT_SECONDS))
             self._clients.append(found)
         return found
+
+    @contextmanager
+    def _talk(self, purpose: str, deadline: Deadline, *, keep: bool = True) -> Iterator[Talk]:
+        link = self._link(purpose, deadline)
+        with link.talk(deadline, keep=keep) as talk:
+            yield talk
+
+    def _link(self, purpose: str, deadline: Deadline) -> Link:
+        link = self._links.get(purpose)
+        if link is not None and link.alive:
+            return link
+        if not self._opening.acquire(timeout=deadline.left):
+            raise no_answer(self.access.where, str(deadline), "authentication")
+        try:
+            link = self._links.get(purpose)
+            if link is None or not link.alive:
+                link = self._links[purpose] = self._opened(purpose, deadline)
+        finally:
+            self._opening.release()
+        return link
+
+    def _opened(self, purpose: str, deadline: Deadline) -> Link:
+        access = self.access
+        link = Link(access.parameters(deadline), access.where, confirms=purpose == _SEND)
+        try:
+            link.wait_open(deadline)
+        except (TimedOut, Unreachable) as error:
+            greeting = "" if access.tls or error.rung != "authentication" else strange_greeting(access)
+            if greeting:
+                raise not_amqp(access.where, greeting) from None
+            raise
+        return link
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+        self._links.clear()
+        for client in self._clients:
+            close_blocking(client)
+        self._clients.clear()
+
+    def rungs(self) -> Iterable[Rung]:
+        access = self.access
+        context = context_for(access.tls) if access.tls else None
+        name = access.tls.server_name if access.tls else ""
+        return [
+            *network_rungs(access.host, access.port, tls=context, server_name=name),
+            Rung("authentication", self._authenticate),
+            Rung("ping", self._ping),
+            Rung("read", self._read),
+        ]
+
+    def _authenticate(self, timeout: float) -> str:
+        link = self._opened(_READ, Deadline(timeout))
+        with self._opening:
+            kept = self._links.setdefault(_READ, link)
+            if not kept.alive:
+                kept = self._links[_READ] = link
+        if kept is not link:
+            link.close()
+        return f"{self.access.username} in vhost {self.access.vhost}"
+
+    def _ping(self, timeout: float) -> str:
+        deadline = Deadline(timeout)
+        said = self._link(_READ, deadline).wait_open(deadline).server_properties or {}
+        with self._talk(_READ, deadline, keep=False):
+            return f"{_text(said.get('product', 'AMQP broker'))} {_text(said.get('version', ''))}".strip()
+
+    def _read(self, timeout: float) -> str:
+        deadline = Deadline(timeout)
+        with self._talk(_READ, deadline) as talk:
+            talk.call("exchange_declare", deadline, exchange=_ALWAYS_THERE, passive=True)
+        return f"exchange {_ALWAYS_THERE} is there"
+
+    def publish(
+        self, place: str, payload: Any, *, key: str | None, headers: Mapping[str, str], timeout: float
+    ) -> Observation:
+        """Send one message: bytes and text as they are, anything else as JSON. As `send`; `key` is the routing key."""
+        body, content_type = encode(payload)
+        return self.send(place, body, content_type, routing_key=key, headers=headers, timeout=timeout)
+
+    def send(
+        self,
+        place: str,
+        body: bytes,
+        content_type: str,
+        *,
+        routing_key: str | None,
+        headers: Mapping[str, str],
+        timeout: float,
+        mandatory: bool = True,
+        persistent: bool = True,
+    ) -> Observation:
+        """Send one message, and wait until the broker has it: to the queue `place`, or with a key to that exchange.
+
+        Facts: exchange, routing_key, size (bytes).
+
+        Raises:
+            Rejected: when no queue takes it and that is `mandatory`.
+            CallError: when it was refused, or not confirmed in time; it may still arrive then.
+
+        """
+        import pika
+
+        self._may_write()
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        to = {"exchange": place, "routing_key": routing_key} if routing_key is not None else {"routing_key": place}
+        properties = pika.BasicProperties(
+            content_type=content_type, headers=dict(headers), delivery_mode=2 if persistent else 1
+        )
+        with self._talk(_SEND, deadline) as talk:
+            watch.lap("open")
+            talk.send(deadline, **{"exchange": "", **to}, body=body, properties=properties, mandatory=mandatory)
+        watch.lap("confirm")
+        facts = {"exchange": "", **to, "size": len(body)}
+        sent = f"{as_text(headers)}content-type: {content_type}\n\n{body.decode('utf-8', 'replace')}"
+        said = exchange(f"publish to {place}", sent, "confirmed", watch)
+        return Observation(facts, facts, watch.phases(), said)
+
+    def consume(
+        self, place: str, *, count: int, timeout: float, wait: float | None = None, take: bool = True
+    ) -> Observation:
+        """Take up to `count` messages from a queue; give them back afterwards when not `take`. Facts: count, size.
+
+        `wait` says how long to wait for messages that are not there yet (default: the timeout).
+
+        Raises:
+            CallError: when the queue is not there or cannot be read; nothing is taken then.
+
+        """
+        self._may_write()
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        inbox, patience = Inbox(count, self.settings.max_size, place), Deadline(timeout if wait is None else wait)
+        with self._talk(_READ, deadline, keep=False) as talk:
+            watch.lap("open")
+            last = take_from(talk, place, inbox, deadline, patience)
+            watch.lap("read")
+            if last:
+                talk.settle(last, deadline, take=take)
+                watch.lap("settle")
+        return _received(f"{'consume' if take else 'peek'} {place}", inbox, watch)
+
+    def tap(
+        self, place: str, routing_key: str, *, count: int, timeout: float, wait: float | None = None
+    ) -> Observation:
+        """Listen to an exchange beside everybody else, for up to `count` messages. Facts: count, size (bytes).
+
+        Raises:
+            CallError: when the exchange is not there, or no queue may be declared.
+
+        """
+        self._may_write()
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        inbox, patience = Inbox(count, self.settings.max_size, place), Deadline(timeout if wait is None else wait)
+        with self._talk(_READ, deadline, keep=False) as talk:
+            own = talk.call(
+                "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=_FORGET
+            ).queue
+            talk.call("queue_bind", deadline, queue=own, exchange=place, routing_key=routing_key)
+            talk.listen(own, deadline, most=count)
+            watch.lap("open")
+            collect(talk, inbox, deadline, patience)
+            watch.lap("read")
+            talk.call("queue_delete", Deadline(_LEAST_SECONDS), queue=own)
+        return _received(f"tap {place} with {routing_key}", inbox, watch)
+
+    def queue(self, name: str, timeout: float) -> Observation:
+        """What the broker says of a queue. Facts: name, messages (that wait to be delivered), consumers.
+
+        Raises:
+            Rejected: when there is no such queue.
+
+        """
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        with self._talk(_READ, deadline) as talk:
+            found = talk.call("queue_declare", deadline, queue=name, passive=True)
+        facts = {"name": name, "messages": found.message_count, "consumers": found.consumer_count}
+        said = exchange(f"queue {name}", "", readable([facts]), watch)
+        return Observation(facts, facts, watch.phases(), said)
+
+    def unacked(self, name: str, timeout: float) -> int | None:
+        """How many messages of a queue are delivered and not acknowledged; None while nothing was counted yet.
+
+        Raises:
+            CallError: when the management API is not declared, does not answer or refuses.
+
+        """
+        found = queue_details(self.settings, self.access, name, Deadline(timeout))
+        return found.get("messages_unacknowledged")
+
+    def seed(self, path: Any, timeout: float) -> None:
+        """Declare the exchanges, queues and bindings of a definitions file (JSON, as RabbitMQ exports it, or YAML)."""
+        self._may_write()
+        deadline, found = Deadline(timeout), definitions_in(Path(path), self.access.vhost)
+        with self._talk(_READ, deadline) as talk:
+            declare(talk, found, deadline)
+
+    def _may_write(self) -> None:
+        if self.read_only:
+            raise Denied(
+                f"nothing is changed at {self.access.where}: the environment allows reading only",
+                rung="write",
+                hint="`environments: {...: {allow: [...]}}` says what may be done",
+            )
+
+    def amqp(self, program: str, *words: str) -> str:
+        """A command of amqp-tools for this broker; `$RABBITMQ_PASSWORD` stands where the password must be put in."""
+        return " ".join([program, f"--url={self.access.shell_url}", *(word for word in words if word)])
+
+    def rabbitmqadmin(self, words: str) -> str:
+        """A command for the management API; empty when that is not declared."""
+        if not self.settings.management_url:
+            return ""
+        url = urlsplit(self.settings.management_url)
+        where = f"-H {url.hostname} -P {url.port or (443 if url.scheme == 'https' else 80)}"
+        where += " --ssl" if url.scheme == "https" else ""
+        who = f'-V {shlex.quote(self.access.vhost)} -u {shlex.quote(self.access.username)} -p "$RABBITMQ_PASSWORD"'
+        return f"rabbitmqadmin {where} {who} {words}"
+
+    def reproduce(self) -> str:
+        script = "import os, pika; print(pika.BlockingConnection(pika.URLParameters(os.environ['AMQP_URL'])))"
+        return f'AMQP_URL={self.access.shell_url} python -c "{script}"'
+
+
+def _received(title: str, inbox: Inbox, watch: Stopwatch) -> Observation:
+    said = exchange(title, "", readable(inbox.messages), watch)
+    return Observation(inbox.messages, inbox.facts, watch.phases(), said)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+TYPE = RabbitMQ

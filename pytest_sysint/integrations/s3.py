@@ -50,6 +50,7 @@ def target_of(url: str, endpoint: str = "") -> Target:
 
     Raises:
         ValueError: when it names no bucket, or two endpoints.
+
     """
     parts = urlsplit(url)
     path = unquote(parts.path).strip("/")
@@ -129,6 +130,7 @@ class S3(Files[Settings]):
 
         Raises:
             Rejected: when the url does not name them.
+
         """
         try:
             return target_of(self.settings.url, self.settings.endpoint)

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -136,7 +137,7 @@ class Host:
         self._given: set[int] = set()
         self._children: list[Child] = []
         self._logs: dict[str, Path] = {}
-        self._undo: list[Callable[[], None]] = []
+        self._undo: dict[str, Callable[[], None]] = {}
         self._closed = False
 
     def place(self, service: str, options: Mapping[str, str]) -> Place:
@@ -212,9 +213,12 @@ class Host:
             self.guard.tell(f"group {child.pid}")
             return child
 
-    def at_end(self, undo: Callable[[], None], command: Sequence[str]) -> None:
-        """What clears up at the end that is not a process; and a command that does the same, for the guard."""
-        self._undo.append(undo)
+    def at_end(self, name: str, undo: Callable[[], None], command: Sequence[str]) -> None:
+        """What clears up at the end that is not a process, once a name; and a command that does it for the guard."""
+        with self._lock:
+            if name in self._undo:
+                return
+            self._undo[name] = undo
         self.guard.tell(f"after {json.dumps(list(command))}")
 
     def close(self) -> None:
@@ -227,8 +231,9 @@ class Host:
             stop.start()
         for stop in stops:
             stop.join()
-        for undo in self._undo:
+        for undo in self._undo.values():
             undo()
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.guard.tell("done")
         self.guard.dismiss()
 

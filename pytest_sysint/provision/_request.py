@@ -13,8 +13,8 @@ from pytest_sysint.core.registry import ways
 class ServiceRequest:
     """One integration that must be there.
 
-    `way` is a word or `auto`. `options` is the JSON form of the `provision:` block; `environment` is its environment
-    for a command, with every reference resolved. `folder` is where commands run and their relative paths start from;
+    `way` is a word or `auto`. `options` are the keys of the `provision:` block that belong to ways, as plain values
+    with every reference resolved; a command's `environment` may be given apart from them. `folder` is where commands run and their relative paths start from;
     `seed` is an absolute path or empty. `timeout` (seconds) is for one start, until the service answers.
     """
 
@@ -31,7 +31,7 @@ class ServiceRequest:
     def of(self, way: str) -> Any:
         """The part of the `provision:` block that belongs to one way, as its settings."""
         model = ways().get(way).settings_model
-        declared = {**self.options, "environment": dict(self.environment)}
+        declared = {**self.options, **({"environment": dict(self.environment)} if self.environment else {})}
         return model.model_validate({key: value for key, value in declared.items() if key in model.model_fields})
 
 

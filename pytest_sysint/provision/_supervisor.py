@@ -1,12 +1,11 @@
 """The process that owns everything that was started.
 
-It is started by the first who needs a service, in a session of its own, and lives until its standard input ends, it is
-told to stop, or its parent is gone. Clients ask it over a Unix socket, one JSON line there and one back:
+It is started by the first who needs a service, in a session of its own, and lives until its standard input ends, it
+gets SIGTERM, or its parent is gone. Clients ask it over a Unix socket, one JSON line there and one back:
 
     {"do": "provide", "request": {...}, "secrets": [...]}  -> {"url", "way", "detail"}
     {"do": "log", "id": "cache", "lines": 20}              -> {"text"}
     {"do": "died", "id": "cache"}                          -> {"text"}
-    {"do": "stop"}                                         -> {}
 
 An answer with `unavailable` and `hint` says why it cannot be.
 """
@@ -146,7 +145,8 @@ def _learn(message: Mapping[str, Any]) -> None:
     for secret in message["secrets"]:
         learn(secret)
     request = message["request"]
-    for name, value in {**request["options"], **request["environment"], "url": request["url"]}.items():
+    environment = {**request["options"].get("environment", {}), **request["environment"]}
+    for name, value in {**request["options"], **environment, "url": request["url"]}.items():
         if isinstance(value, str):
             learn(value if telling(name) else None)
             learn_url(value)
@@ -155,9 +155,8 @@ def _learn(message: Mapping[str, Any]) -> None:
 class Desk:
     """Answers the messages of the clients."""
 
-    def __init__(self, supervisor: Supervisor, stop: Callable[[], None]) -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._stop = stop
 
     def answer(self, message: Mapping[str, Any]) -> dict[str, str]:
         """The answer to one message, as plain words."""
@@ -178,10 +177,6 @@ class Desk:
 
     def do_died(self, message: Mapping[str, Any]) -> dict[str, str]:
         return {"text": self._supervisor.died(message["id"])}
-
-    def do_stop(self, _message: Mapping[str, Any]) -> dict[str, str]:
-        self._stop()
-        return {}
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -245,7 +240,7 @@ def main() -> None:
     host = Host(uuid.uuid4().hex)
     supervisor = Supervisor(host, Path(start["logs"]))
     address = str(host.folder / "socket")
-    server = _Server(address, Desk(supervisor, stop))
+    server = _Server(address, Desk(supervisor))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(address + "\n")
     sys.stdout.flush()

@@ -50,7 +50,7 @@ class ContainerWay:
         image = settings.image or recipe.image
         _be_patient(request.timeout)
         label = _docker.session()
-        host.at_end(lambda: _docker.remove(label), [*python(_docker.__name__), label])
+        host.at_end(label, lambda: _docker.remove(label), [*python(_docker.__name__), label])
         try:
             running = recipe.start(image, host.place(request.id, settings.options))
         except SysintError:

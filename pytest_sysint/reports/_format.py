@@ -44,9 +44,14 @@ def write_file(path: Path, text: str) -> None:
             _replace(place, content)
     except OSError as error:
         raise SysintError(
-            f"the report {path} could not be written: {error.strerror or error}",
+            f"the report {path} could not be written: {_because(error)}",
             hint="give another place with --sysint-report FORMAT:PATH",
         ) from None
+
+
+def _because(error: OSError) -> str:
+    in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+    return f"{error.filename} is not a folder" if in_the_way else error.strerror or str(error)
 
 
 def _replace(place: Path, content: bytes) -> None:

@@ -20,11 +20,12 @@ from pytest_sysint.reports._headline import headline
 from pytest_sysint.reports._models import Document
 from pytest_sysint.reports._page_data import page_data
 from pytest_sysint.reports._picture import BOX_HEIGHT, picture
-from pytest_sysint.reports._text import duration, moment, plain, plural
+from pytest_sysint.reports._text import clipped, duration, moment, plural
 from pytest_sysint.reports._timings import timings
 
 _EVIDENCE = 1_200_000
 """Characters of exchanges and logs that the page may hold, so that 10,000 results stay below 6 MB."""
+_STYLES = ("base.css", "parts.css", "media.css")
 _SCRIPTS = ("data.js", "filters.js", "detail.js", "table.js", "page.js")
 _TILES = ("passed", "failed", "error", "blocked", "skipped", "flaky", "degraded")
 
@@ -38,7 +39,7 @@ def render(document: Document) -> str:
     """The page of a run as HTML text."""
     room = Room(_EVIDENCE)
     failed = cards(document, room)
-    style, script = _asset("report.css"), "\n".join(map(_asset, _SCRIPTS))
+    style, script = _assets(_STYLES), _assets(_SCRIPTS)
     return _environment().get_template("report.html").render(
         doc=document,
         headline=headline(document),
@@ -64,9 +65,9 @@ def _took(document: Document) -> str:
     return duration((run.finished_at - run.started_at).total_seconds() * 1000) if run.finished_at else "not finished"
 
 
-def _asset(name: str) -> str:
-    text, _, _ = _loader().get_source(Environment(autoescape=True), name)
-    return text
+@cache
+def _assets(names: tuple[str, ...]) -> str:
+    return "".join(_loader().get_source(_environment(), name)[0] for name in names)
 
 
 @cache
@@ -79,7 +80,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=_loader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(duration=duration, moment=moment, plain=plain, plural=plural)
+    environment.filters.update(duration=duration, moment=moment, plain=_readable, plural=plural)
     environment.globals.update(place=_place)
     return environment
 
@@ -87,6 +88,11 @@ def _environment() -> Environment:
 def _place(**filters: Any) -> str:
     """A link to the table of results with these filters set."""
     return "#" + urlencode(filters)
+
+
+def _readable(text: str) -> str:
+    """Any text of a record, of a length that a page can bear."""
+    return clipped(text, 4096)
 
 
 def _hash(text: str) -> str:

@@ -1,0 +1,1 @@
+"""What is kept of a run: the journal, written while it happens."""

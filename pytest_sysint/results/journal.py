@@ -127,7 +127,8 @@ class Journal:
 
 
 def _because(error: OSError) -> str:
-    return error.strerror or str(error)
+    in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+    return f"{error.filename} is not a folder" if in_the_way else error.strerror or str(error)
 
 
 def _set_aside(path: Path) -> str:

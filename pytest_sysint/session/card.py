@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from pytest_sysint.core.records import Assertion, Exchange, Result
 
 _WIDTH = 100
 _EXCHANGE_LINES = 12
 
 
-class Card(str):
-    """The failure text of a result. pytest's one-line summary takes its message from `reprcrash`."""
-
-    __slots__ = ("reprcrash",)
-
-    reprcrash: SimpleNamespace
-
-    @classmethod
-    def of(cls, result: Result, path: str = "", line: int = 0) -> Card:
-        card = cls(text(result))
-        card.reprcrash = SimpleNamespace(path=path, lineno=line, message=result.error_message or result.status)
-        return card
-
-
 def text(result: Result) -> str:
-    """The whole card as plain text."""
+    """The whole card as plain text. Its first line is what pytest repeats in its short summary."""
     where = f"{result.integration_id} ({result.type})" + (f", tenant {result.tenant_id}" if result.tenant_id != "shared" else "")
-    lines = [f"{result.kind}: {result.name}", f"  on     {where}, severity {result.severity}"]
+    headline = _one_line(result.error_message) or f"{result.kind}: {result.name}: {result.status}"
+    lines = [headline, f"  check  {result.kind}: {result.name}", f"  on     {where}, severity {result.severity}"]
     if result.description and result.description != result.name:
         lines.append(f"  does   {_one_line(result.description)}")
-    lines += _assertions(result.assertions) or [f"  {result.status}  {result.error_message}"]
+    lines += _assertions(result.assertions)
     lines += _attempts(result)
     if result.cause:
         lines.append(f"  cause  {result.cause}")

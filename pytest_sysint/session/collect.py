@@ -14,7 +14,7 @@ from pytest_sysint.core.records import SEVERITIES, SHARED, Result
 from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.declaration import Declaration, DeclaredIntegration
 from pytest_sysint.engine.plan import checks_of, kinds_in_order
-from pytest_sysint.session.card import Card
+from pytest_sysint.session import card
 from pytest_sysint.session.state import STATE, State
 
 CATEGORIES = ("database", "api", "message_queue", "file_system", "external_service", "internal_service")
@@ -94,8 +94,10 @@ class KindNode(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         for declared, check in self.checks:
-            tenant = f"[{check.tenant}]" if check.tenant != SHARED else ""
-            yield CheckItem.from_parent(self, name=f"{check.slug}{tenant}", declared=declared, check=check)
+            name = check.slug + (f"[{check.tenant}]" if check.tenant != SHARED else "")
+            # The node id as one text, so that pytest reads the bracket in it as it reads it back from its cache.
+            nodeid = f"{self.nodeid}::{name}"
+            yield CheckItem.from_parent(self, name=name, nodeid=nodeid, declared=declared, check=check)
 
 
 class CheckItem(pytest.Item):
@@ -117,7 +119,7 @@ class CheckItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:  # type: ignore[override]
         if isinstance(excinfo.value, CheckFailed):
-            return Card.of(excinfo.value.result, str(self.path), self.line)
+            return card.text(excinfo.value.result)
         return str(super().repr_failure(excinfo))
 
     @property

@@ -21,7 +21,6 @@ from pytest_sysint.core.secrets import redact
 from pytest_sysint.gate import EXIT_CODES, judge
 from pytest_sysint.results.journal import DEFAULT_NAME, Journal
 from pytest_sysint.session import audit
-from pytest_sysint.session.card import Card
 from pytest_sysint.session.state import State
 from pytest_sysint.session.terminal import Summary
 
@@ -47,9 +46,6 @@ class Recording:
         if text is None:
             return
         result = Result.model_validate_json(text)
-        if report.failed and result.origin == "declared":
-            path, line, _ = report.location
-            report.longrepr = Card.of(result, path, (line or 0) + 1)
         self._results[result.nodeid] = result
         self._open_journal().add(result)
         self._config.hook.pytest_sysint_result(config=self._config, result=result)

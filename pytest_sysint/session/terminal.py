@@ -51,9 +51,8 @@ class Summary:
     def _troubles(self, terminal: pytest.TerminalReporter) -> None:
         blocked = Counter(result.blocked_by for result in self._records.results if result.status == "blocked")
         for root, count in blocked.items():
-            why = next(
-                (r.error_message for r in self._records.results if r.integration_id == root and r.status == "failed"), ""
-            )
+            failed = [r for r in self._records.results if r.integration_id == root and r.rung]
+            why = min(failed, key=lambda r: r.started_at).error_message if failed else ""
             others = sorted({r.integration_id for r in self._records.results if r.blocked_by == root})
             terminal.write_line(
                 f"'{root}' is down and blocks {count} check{'s' if count != 1 else ''} of {', '.join(others)}: {why}",

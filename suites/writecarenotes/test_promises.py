@@ -46,7 +46,7 @@ def test_an_export_appears_in_the_folder(rest_integration: Any, local_integratio
     """What care-api says it wrote is there, whole, and holds nobody of the other home."""
     export = rest_integration.execute(request="POST /exports").expect({"status": 201}).payload
     seen = local_integration.execute(get=export["path"])
-    seen.expect({"exists": True, "size": export["size"], "$": "~ ^external_id,nhs_number,birth_date,room"})
+    seen.expect({"exists": True, "size": f"{export['size']}B", "$": "~ ^external_id,nhs_number,birth_date,room"})
     other = {"oakwood": "ELM-", "elmhurst": "OAK-"}[rest_integration.tenant]
     local_integration.expect({"text": seen.payload}, {"$.text": {"not": {"contains": other}}})
 

@@ -186,11 +186,11 @@ def test_a_conversation_that_breaks_is_raised_with_what_is_known(bench: Any, fre
 @pytest.mark.parametrize(
     ("raw", "path", "said"),
     [
-        (None, (), "expected a list of checks, one check, or false to have no health checks; came nothing"),
-        ([], (), "came nothing"),
-        ({}, (), "came nothing"),
-        (True, (), "came a bool"),
-        ("off", (), "came a str"),
+        (None, (), "expected a list of checks, one check, or false to have no health checks; got nothing"),
+        ([], (), "got nothing"),
+        ({}, (), "got nothing"),
+        (True, (), "got true"),
+        ("off", (), "got the text 'off'"),
         ([3], (0,), "expected a check"),
         ([{"name": "x"}], (0,), "names no operation"),
         ([{"request": "GET /", "expect": {}}], (0, "expect"), "judges nothing"),
@@ -210,6 +210,9 @@ def test_all_mistakes_come_at_once() -> None:
     with pytest.raises(Mistakes) as caught:
         KIND.read([{"request": "GET /", "expect": {"latency": "< 5"}}, {"reqest": "GET /"}], types().get("rest"))
     assert [mistake.path[0] for mistake in caught.value.mistakes] == [0, 1]
+    with pytest.raises(Mistakes) as caught:
+        KIND.read([{"reqest": "GET /", "name": "reachable"}, 3], types().get("rest"))
+    assert [mistake.path for mistake in caught.value.mistakes] == [(0, "reqest"), (1,), (0, "name")]
 
 
 @pytest.mark.parametrize(("raw", "good"), [(False, True), (OK, True), (OK[0], True), (True, False), ([], False)])

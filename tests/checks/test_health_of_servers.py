@@ -138,3 +138,47 @@ def test_a_value_that_is_written_later_is_awaited(bench: Any, start_redis: Any, 
     outcome = check.run(talk)
     assert outcome.metrics["polls"] == 4
     assert {item.status for item in outcome.assertions} == {"passed"}
+
+
+VALUES = """SELECT 1.10::numeric AS price, gen_random_uuid() AS id, now() AS at, DATE '2026-01-31' AS day, true AS ok,
+NULL AS gone, 'é' AS text, '{"a": [1, 2]}'::jsonb AS doc"""
+
+
+def test_rows_of_a_database_are_judged_as_they_are_written(bench: Any, real_service: Callable[[str], str]) -> None:
+    good: dict[str, Any] = {
+        "count": 1,
+        "$[0].price": 1.1,
+        "$[0].id": {"type": "uuid"},
+        "$[0].at": {"type": "datetime", "all_of": ["> 2020-01-01"]},
+        "$[0].day": "2026-01-31",
+        "$[0].ok": True,
+        "$[0].gone": {"equals": None},
+        "$[0].text": {"length": 1},
+        "$[0].doc.a[*]": [1, 2],
+    }
+    bad: dict[str, Any] = {
+        "count": 2,
+        "$[0].price": 1.11,
+        "$[0].id": {"type": "integer"},
+        "$[0].at": "< 2020-01-01",
+        "$[0].day": "2026-02-01",
+        "$[0].ok": 1,
+        "$[0].gone": {"exists": False},
+        "$[0].text": {"length": 2},
+        "$[0].doc.a[*]": [2, 1],
+    }
+    settings = {"url": real_service("postgresql")}
+    held = bench.health({"query": VALUES, "expect": good}, settings, "postgresql").assertions
+    assert [(item.name, item.status, item.message) for item in held if item.status == "failed"] == []
+    failed = bench.health({"query": VALUES, "expect": bad}, settings, "postgresql").assertions
+    assert [item.name for item in failed if item.status == "failed"] == list(bad)
+
+
+def test_a_table_that_is_not_there_is_raised_with_a_command_to_see_it(
+    bench: Any, real_service: Callable[[str], str]
+) -> None:
+    with pytest.raises(CallError) as caught:
+        bench.health({"query": "SELECT * FROM no_such_table"}, {"url": real_service("postgresql")}, "postgresql")
+    assert caught.value.code == "42P01"
+    assert not caught.value.transient
+    assert "psql" in caught.value.partial.reproduce

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pytest_sysint.core.capabilities import Stores
-from pytest_sysint.core.errors import Denied, Garbled, Rejected, TimedOut, TooLarge, UsageError
+from pytest_sysint.core.errors import Denied, Garbled, Rejected, TimedOut, TooLarge
 from pytest_sysint.core.registry import types
 from pytest_sysint.integrations._file_operations import Delete, Get, List, Put, RoundTrip, Stat
 from pytest_sysint.integrations._files import decode, outside
@@ -279,7 +279,7 @@ def test_seed_of_a_file_and_of_a_folder(store, tmp_path_factory):
     assert [row["path"] for row in store.list("", 5).payload] == ["b.txt", "deep/a.txt"]
     store.seed(folder / "deep/a.txt", 5)
     assert store.get("a.txt", 5).payload == "a"
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(Rejected, match="does not exist"):
         store.seed(folder / "missing", 5)
 
 

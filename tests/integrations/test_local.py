@@ -57,7 +57,9 @@ def test_it_is_the_registered_type_and_stores() -> None:
 
 
 def test_the_module_needs_no_driver(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['fsspec'] = None; import pytest_sysint.integrations.local as m; m.Settings(url='/x')"
+    code = (
+        "import sys; sys.modules['fsspec'] = None; import pytest_sysint.integrations.local as m; m.Settings(url='/x')"
+    )
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 
 

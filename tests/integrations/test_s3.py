@@ -16,7 +16,7 @@ from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, Time
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations._boto import round_up
 from pytest_sysint.integrations._file_operations import RoundTrip
-from pytest_sysint.integrations.s3 import TYPE, S3, Settings, Target, bucket_name, target_of
+from pytest_sysint.integrations.s3 import S3, TYPE, Settings, Target, bucket_name, target_of
 
 KEY = "http://whoever:whatever-it-is@"
 LISTING = b"""<?xml version="1.0"?><ListBucketResult><Name>docs</Name><KeyCount>0</KeyCount>
@@ -371,5 +371,7 @@ def test_bucket_names():
 
 def test_it_is_the_registered_type_and_the_module_needs_no_driver():
     assert TYPE is S3
-    code = "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None\nimport pytest_sysint.integrations.s3 as m"
+    code = (
+        "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None\nimport pytest_sysint.integrations.s3 as m"
+    )
     subprocess.run([sys.executable, "-c", f"{code}; m.Settings(url='s3://docs')"], check=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +20,8 @@ NAMES = ("stand_in", "stand_in_bare", "stand_in_absent", "stand_in_unprivileged"
 
 
 @pytest.fixture(scope="session")
-def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder on the search path with the stand-in types, as an installed distribution would offer them."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the stand-in types, as an installed distribution would offer them."""
     folder = tmp_path_factory.mktemp("site") / "stand-ins"
     shutil.copytree(Path(__file__).with_name("stand_ins"), folder)
     (folder / "bin").mkdir()
@@ -31,9 +33,14 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: stand-ins\nVersion: 1\n")
     points = "\n".join(f"{name} = {name}" for name in NAMES)
     (described / "entry_points.txt").write_text(f"[pytest_sysint.integrations]\n{points}\n")
-    sys.path.insert(0, str(folder))
-    yield folder
-    sys.path.remove(str(folder))
+    return folder
+
+
+@pytest.fixture
+def stand_ins(site: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, on the search path of this test and of what it starts."""
+    monkeypatch.syspath_prepend(str(site))
+    return site
 
 
 @pytest.fixture
@@ -44,24 +51,46 @@ def services(stand_ins: Path, tmp_path: Path) -> Iterator[Services]:
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def shared_services(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Services for the tests of a module that look at nothing but what they asked for."""
+    opened = Services(logs=tmp_path_factory.mktemp("logs"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        opened.address()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def provide(services: Services) -> Callable[..., Provided]:
-    """`provide("id", words="die", ...)`: a stand-in service, told how to behave."""
+def provide(request: pytest.FixtureRequest) -> Callable[..., Provided]:
+    """`provide("id", words="die", ...)`: a stand-in service, told how to behave.
+
+    It comes from the test's own `services` where the test has them, else from those of the module.
+    """
+    own = "services" in request.fixturenames
+    services: Services = request.getfixturevalue("services" if own else "shared_services")
 
     def call(service: str = "service", words: str = "", **changes: Any) -> Provided:
         options = {"options": {"words": words, **changes.pop("recipe", {})}} if words or "recipe" in changes else {}
         asked = {"type": "stand_in", "timeout": 20.0, "options": options, **changes}
-        return services.provide(ServiceRequest(id=service, **asked))
+        name = service if own else f"{request.node.name}-{service}"
+        return services.provide(ServiceRequest(id=name, **asked))
 
     return call
 
 
 @pytest.fixture(scope="session")
-def ask(stand_ins: Path) -> Callable[[str], dict[str, Any]]:
+def ask() -> Callable[[str], dict[str, Any]]:
     """`ask(url)`: what a stand-in server says about itself."""
-    import stand_in
 
-    return stand_in.ask
+    def call(url: str) -> dict[str, Any]:
+        host, _, port = url.removeprefix("stand-in://").partition(":")
+        with socket.create_connection((host, int(port)), 10) as connection:
+            found: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        return found
+
+    return call
 
 
 @pytest.fixture(scope="session")

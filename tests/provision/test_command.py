@@ -90,7 +90,7 @@ def test_one_that_is_never_ready_says_what_it_answered(provide: Provide, tmp_pat
     ("options", "folder", "message"),
     [
         ({"command": "absent-program {port}"}, "", "'absent-program' cannot be started: No such file or directory"),
-        ({"command": "./absent-program {port}"}, "", "service: './absent-program' cannot be started"),
+        ({"command": "./absent-program {port}"}, "", "'./absent-program' cannot be started"),
         (
             {"command": "{python} {port}", "cwd": "absent"},
             "/",

@@ -45,7 +45,7 @@ def docker(require: Callable[[object, str], None], monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def contain(docker: None, provide: Provide) -> Provide:
+def contain(docker: None, services: Services, provide: Provide) -> Provide:
     def call(service: str = "service", **changes: Any) -> Provided:
         return provide(service, **{"type": "stand_in_container", "way": "container", **changes})
 
@@ -143,7 +143,7 @@ def test_docker_that_hangs_is_said_in_a_line(hanging: str) -> None:
 
 
 def test_without_docker_a_declared_image_gives_way(
-    provide: Provide, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
+    monkeypatch: pytest.MonkeyPatch, services: Services, provide: Provide, require: Callable[[object, str], None]
 ) -> None:
     import shutil
 

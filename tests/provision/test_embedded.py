@@ -28,7 +28,7 @@ def test_it_runs_in_a_process_of_its_own_and_is_stopped(
     assert stopped.read_text() == "stopped"
 
 
-def test_one_that_fails_shows_why(provide: Provide) -> None:
+def test_one_that_fails_shows_why(services: Services, provide: Provide) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(way="embedded", words="die")
     assert caught.value.message == "service: the embedded server (json) exited with code 1"

@@ -16,7 +16,13 @@ from pytest_sysint.provision import _guard
 from pytest_sysint.provision._host import Child, Host
 
 Wait = Callable[[int], None]
-DEAF = "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; print('deaf', flush=True); time.sleep(600)"
+DEAF = """
+import signal, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -66,17 +72,25 @@ def test_a_user_that_does_not_exist_is_said(host: Host) -> None:
         host.give(host.place("x", {}), "no-such-user")
 
 
-def test_the_guard_ends_groups_and_marked_processes_and_runs_what_it_was_told(
-    tmp_path: Path, wait_for_end: Wait
-) -> None:
+def _ignores(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("SigIgn:")).split()[1], 16)
+
+
+def _guard_is_told(token: str, lines: str) -> None:
+    command = [sys.executable, _guard.__file__, token]
+    subprocess.run(command, input=lines, text=True, check=True, timeout=60)
+
+
+def test_the_guard_ends_groups_and_marked_processes_and_does_what_it_was_told(tmp_path: Path) -> None:
     token, folder, told = "another-token", tmp_path / "folder", tmp_path / "told"
     folder.mkdir()
-    marked = subprocess.Popen(["sleep", "600"], env={_guard.MARK: token}, start_new_session=True)
+    marked = subprocess.Popen(["sleep", "600"], env={**os.environ, _guard.MARK: token}, start_new_session=True)
     grouped = subprocess.Popen(["sleep", "600"], start_new_session=True)
     spared = subprocess.Popen(["sleep", "600"], start_new_session=True)
     touch = f'["touch", "{told}"]'
     lines = f"group {grouped.pid}\ngroup {spared.pid}\ngone {spared.pid}\nfolder {folder}\nafter {touch}\n"
-    subprocess.run([sys.executable, "-I", "-S", _guard.__file__, token], input=lines, text=True, check=True, timeout=60)
+    _guard_is_told(token, lines)
     assert marked.wait() == grouped.wait() == -signal.SIGKILL
     assert spared.poll() is None
     assert told.exists()
@@ -87,22 +101,19 @@ def test_the_guard_ends_groups_and_marked_processes_and_runs_what_it_was_told(
 
 def test_the_guard_leaves_alone_what_the_supervisor_has_done(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    lines = f'after ["touch", "{told}"]\ndone\n'
-    subprocess.run(
-        [sys.executable, "-I", "-S", _guard.__file__, "token"], input=lines, text=True, check=True, timeout=60
-    )
+    _guard_is_told("token", f'after ["touch", "{told}"]\ndone\n')
     assert not told.exists()
 
 
-def test_the_guard_outlives_signals(host: Host) -> None:
-    guards = [pid for pid in _children(os.getpid()) if b"_guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+def test_the_guard_outlives_signals(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    command = [sys.executable, _guard.__file__, "token"]
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    ignored = 1 << signal.SIGHUP - 1 | 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+    while _ignores(guard.pid) & ignored != ignored:
+        assert guard.poll() is None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        os.kill(guards[0], number)
-    host.guard.tell("folder /nowhere")
-    assert guards[0] in _children(os.getpid())
-
-
-def _children(parent: int) -> list[int]:
-    return [
-        int(pid) for task in Path(f"/proc/{parent}/task").iterdir() for pid in (task / "children").read_text().split()
-    ]
+        guard.send_signal(number)
+    guard.communicate(f'after ["touch", "{told}"]\n')
+    assert guard.returncode == 0
+    assert told.exists()

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_sysint.core.errors import Unavailable
 from pytest_sysint.core.provisioning import LocalBinary
-from pytest_sysint.provision import Provided
+from pytest_sysint.provision import Provided, Services
 from pytest_sysint.provision._programs import find
 
 Provide = Callable[..., Provided]
@@ -45,7 +45,9 @@ def test_else_the_newest_of_its_folders(tmp_path: Path, monkeypatch: pytest.Monk
     assert find(_recipe()) == ""
 
 
-def test_a_service_that_dies_at_start_shows_the_end_of_its_log(provide: Provide, tmp_path: Path) -> None:
+def test_a_service_that_dies_at_start_shows_the_end_of_its_log(
+    services: Services, provide: Provide, tmp_path: Path
+) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(words="die")
     assert caught.value.message == "service: stand-in-python exited with code 3 before it was ready"
@@ -55,23 +57,23 @@ def test_a_service_that_dies_at_start_shows_the_end_of_its_log(provide: Provide,
     assert "line 0\n" in (tmp_path / "logs" / "service.log").read_text()
 
 
-def test_a_service_that_never_answers_is_given_up(provide: Provide) -> None:
+def test_a_service_that_never_answers_is_given_up(services: Services, provide: Provide) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(words="garble", timeout=0.5)
-    assert caught.value.message.startswith("service: stand-in-python was not ready within 500ms: ping: it said nothing")
+    assert caught.value.message.startswith("service: stand-in-python was not ready within 500ms: ping: ")
 
 
-def test_another_port_is_taken_when_somebody_was_faster(provide: Provide, tmp_path: Path) -> None:
+def test_another_port_is_taken_when_somebody_was_faster(services: Services, provide: Provide) -> None:
     provided = provide(words="taken", recipe={"times": "2"})
     assert provided.url.startswith("stand-in://127.0.0.1:")
 
 
-def test_the_port_is_not_sought_for_ever(provide: Provide) -> None:
+def test_the_port_is_not_sought_for_ever(services: Services, provide: Provide) -> None:
     with pytest.raises(Unavailable, match=r"exited with code 1 before it was ready\n.*\n[\s\S]*in use"):
         provide(words="taken", recipe={"times": "9"})
 
 
-def test_a_preparation_that_fails_shows_what_it_said(provide: Provide) -> None:
+def test_a_preparation_that_fails_shows_what_it_said(services: Services, provide: Provide) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(words="unprepared")
     assert caught.value.message == "service: stand-in-python could not be prepared: python exited with code 1"
@@ -79,7 +81,7 @@ def test_a_preparation_that_fails_shows_what_it_said(provide: Provide) -> None:
 
 
 def test_a_server_that_refuses_root_runs_as_nobody(
-    provide: Provide, require: Callable[[object, str], None], stand_ins: Path
+    services: Services, provide: Provide, require: Callable[[object, str], None]
 ) -> None:
     from stand_in_unprivileged import TYPE, info
 
@@ -107,7 +109,7 @@ def test_named_alone_it_says_what_to_install(provide: Provide) -> None:
 
 
 def test_its_output_goes_to_the_log_and_its_environment_is_the_run_s(
-    provide: Provide, ask: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, services: Services, provide: Provide, ask: Callable[[str], dict[str, Any]]
 ) -> None:
     monkeypatch.setenv("STAND_IN_TOKEN", "from the run")
     assert ask(provide().url)["environment"]["STAND_IN_TOKEN"] == "from the run"

@@ -279,7 +279,7 @@ def test_a_secret_is_never_shown(services: Services, provide: Provide, tmp_path:
     good = provide("good", options=command, environment=environment)
     assert ask(good.url)["environment"]["STAND_IN_TOKEN"] == secret
     with pytest.raises(Unavailable) as caught:
-        provide("bad", options={"command": command["command"] + " die"}, environment=environment)
+        provide("bad", options={"command": command["command"] + " die", "environment": environment})
     assert "cannot read the licence file ***" in str(caught.value)
     assert services.log_tail("good") == "listening, token ***"
     for pid in (_parent(ask(good.url)["pid"]), ask(good.url)["pid"]):

@@ -131,7 +131,7 @@ class Sampler:
         return Exchange(
             title=f"GET {on.url}/residents/{number}",
             sent=f"GET /residents/{number} HTTP/1.1\naccept: application/json\nauthorization: ***\n",
-            received='HTTP/1.1 200 OK\ncontent-type: application/json\n\n{"id": %d, "status": "admitted"}' % number,
+            received=f'HTTP/1.1 200 OK\ncontent-type: application/json\n\n{{"id": {number}, "status": "admitted"}}',
             at=at,
             ms=took,
         )
@@ -365,6 +365,7 @@ def nightly(count: int = 10_000) -> RunRecords:
         for number in range(40)
     )  # fmt: skip
     sampler = Sampler()
+    wrong = Assertion(name="status", status="failed", message="expected 200, got 503", expected=200, actual=503)
     for number in range(count):
         on, tenant = integrations[number % 40], TENANTS[number // 40 % 2]
         name = f"answers request number {number}"
@@ -373,8 +374,8 @@ def nightly(count: int = 10_000) -> RunRecords:
                 on, name, kinds[number // 80 % 6], tenant, status="failed", rung="read",
                 error_message=f"expected 200, got 503 for request {number}", reproduce=f"curl -i {on.url}/{number}",
                 cause="The service is starting or overloaded.",
-                exchanges=(sampler.exchange(on, START, 3.0),), logs=tuple(f"line {line} of {number}" for line in range(20)),
-                assertions=(Assertion(name="status", status="failed", message="expected 200, got 503", expected=200, actual=503),),
+                exchanges=(sampler.exchange(on, START, 3.0),), assertions=(wrong,),
+                logs=tuple(f"line {line} of {number}" for line in range(20)),
             )  # fmt: skip
         else:
             sampler.add(on, name, kinds[number // 80 % 6], tenant, flaky=number % 997 == 0)

@@ -213,7 +213,10 @@ def test_a_device_that_is_always_full() -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     journal = journal_of(tmp_path / "file" / "j.jsonl", result(1), result(2))
-    assert "2 results are only in this report" in journal.problem
+    assert journal.problem == (
+        f"the journal {journal.path} could not be written: {tmp_path / 'file'} is not a folder; "
+        "2 results are only in this report"
+    )
     assert "2 results are only in this report" in journal.close(RUN, PASSED)
 
 

@@ -19,6 +19,7 @@ class Project:
     """A folder with declarations and tests, and the reports of its last run."""
 
     pytester: pytest.Pytester
+    monkeypatch: pytest.MonkeyPatch
 
     @property
     def path(self) -> Path:
@@ -47,8 +48,8 @@ class Project:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> Project:
-    return Project(pytester)
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    return Project(pytester, monkeypatch)
 
 
 @dataclass

@@ -160,7 +160,7 @@ def test_a_full_disk_does_not_lose_the_run(project: Any, api: Any) -> None:
 def test_a_secret_is_never_written_when_everything_fails(project: Any, closed_port: int) -> None:
     secrets = {"SYSINT_TEST_TOKEN": "tok-9f8e7d6c5b", "SYSINT_TEST_PASSWORD": "pa$$/w@rd&42"}
     for name, value in secrets.items():
-        project.pytester.monkeypatch.setenv(name, value)
+        project.monkeypatch.setenv(name, value)
     project.declare(
         f"""sysint: 1
 integrations:
@@ -171,6 +171,7 @@ integrations:
     retry: {{attempts: 1}}
     health:
       - {{name: with token, request: "GET /x?token=${{env:SYSINT_TEST_TOKEN}}"}}
+      - {{request: "GET /unnamed/${{env:SYSINT_TEST_TOKEN}}"}}
   db:
     type: postgresql
     url: "postgresql://user:tok-9f8e7d6c5b@127.0.0.1:{closed_port}/db"

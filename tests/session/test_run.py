@@ -56,7 +56,7 @@ def test_a_failed_expectation_blocks_the_gate_and_shows_the_card(project: Any, a
     assert "sad" in output
     assert "GET" in output
     assert "curl" in output
-    result.stdout.fnmatch_lines(["FAILED sysint.yaml::api::health::says-ok[[]oakwood] - *sad*", "verdict: blocked*"])
+    result.stdout.fnmatch_lines(["verdict: blocked*", "FAILED sysint.yaml::api::health::says-ok[[]oakwood] - *sad*"])
 
 
 @pytest.mark.parametrize(

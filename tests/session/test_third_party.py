@@ -64,7 +64,7 @@ def install(project: Any) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: notebooks\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[pytest_sysint.integrations]\nnotebook = notebooks.notebook\n")
     project.pytester.syspathinsert(project.path / "site")
-    project.pytester.monkeypatch.setenv("PYTHONPATH", str(project.path / "site"))
+    project.monkeypatch.setenv("PYTHONPATH", str(project.path / "site"))
 
 
 def test_a_third_party_type_needs_one_file_and_an_entry_point(project: Any) -> None:

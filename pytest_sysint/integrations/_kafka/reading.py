@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.errors import CallError, Rejected
-from pytest_sysint.integrations._messages import Deadline, Inbox, decode, plain
 from pytest_sysint.integrations._kafka.operations import Start, instant
 from pytest_sysint.integrations._kafka.trouble import Trouble
 from pytest_sysint.integrations._kafka.wire import Client, library, made
+from pytest_sysint.integrations._messages import Deadline, Inbox, decode, plain
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, TopicPartition

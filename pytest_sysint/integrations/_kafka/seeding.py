@@ -10,8 +10,8 @@ from pydantic import Field, TypeAdapter
 
 from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.model import Declared
-from pytest_sysint.integrations._messages import Deadline, read_seed, read_seed_as
 from pytest_sysint.integrations._kafka.wire import Client, library
+from pytest_sysint.integrations._messages import Deadline, read_seed, read_seed_as
 
 LOG = logging.getLogger(__name__)
 _STAND_IN = "mockCluster"

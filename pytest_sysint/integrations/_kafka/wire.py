@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_sysint.core.errors import CallError, Rejected, TlsFailed
 from pytest_sysint.core.integration import Rung
 from pytest_sysint.core.secrets import redact
+from pytest_sysint.integrations._kafka.trouble import Trouble
 from pytest_sysint.integrations._messages import Deadline
 from pytest_sysint.integrations._net import Route
 from pytest_sysint.integrations._tls import Tls, context_for
-from pytest_sysint.integrations._kafka.trouble import Trouble
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message

@@ -11,8 +11,8 @@ from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, Time
 from pytest_sysint.core.secrets import learn_url, redact
 from pytest_sysint.integrations._messages import Deadline
 from pytest_sysint.integrations._net import translate_os_error
-from pytest_sysint.integrations._tls import context_for
 from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
+from pytest_sysint.integrations._tls import context_for
 
 _STATUS: dict[int, tuple[type[CallError], str]] = {
     401: (Denied, "check user and password, and give the user the tag `monitoring` or `management`"),

@@ -83,8 +83,8 @@ class Consume(_Reading):
 class Peek(_Reading):
     """Look at the messages at the head of a queue, and give them back.
 
-    AMQP cannot look without taking: meanwhile nobody else gets them, they are marked as redelivered afterwards, a quorum
-    queue counts the delivery, and their order may change when others read at the same time. Hence it counts as writing.
+    AMQP cannot look without taking: meanwhile nobody else gets them, they are marked as redelivered afterwards, a
+    quorum queue counts the delivery, and their order may change when others read too. Hence it counts as writing.
     """
 
     peek: str = Field(min_length=1, description="The queue.")
@@ -142,7 +142,7 @@ class Queue(Operation):
         return observation
 
     def reproduce(self, integration: Any) -> str:
-        command: str = integration.rabbitmqadmin(f"list queues vhost name messages consumers | grep {shlex.quote(self.queue)}")
+        command: str = integration.rabbitmqadmin("list queues vhost name messages consumers")
         return command
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_sysint.integrations._messages import Deadline, Inbox, decode, plain
-from pytest_sysint.integrations._rabbitmq.wire import Talk
+from pytest_sysint.integrations._rabbitmq.talk import Talk
 
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "reply_to", "type", "app_id")
 

@@ -44,7 +44,10 @@ address_please(_Name, Host, Family) -> inet:getaddr(Host, Family).
 listen_port_please(_Name, _Host) -> {ok, 0}.
 """
 _COMPILE = """\
-case compile:file("sysint_epmd", [return_errors]) of {ok, _} -> halt(0); Other -> io:format("~p~n", [Other]), halt(1) end.
+case compile:file("sysint_epmd", [return_errors]) of
+    {ok, _} -> halt(0);
+    Other -> io:format("~p~n", [Other]), halt(1)
+end.
 """
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pytest_sysint.core.errors import UsageError
 from pytest_sysint.integrations._messages import Deadline, read_seed, read_seed_as
-from pytest_sysint.integrations._rabbitmq.wire import Talk
+from pytest_sysint.integrations._rabbitmq.talk import Talk
 
 _EXPECTED = "a map of exchanges, queues and bindings, as `rabbitmqctl export_definitions` writes it"
 _NOT_OURS = ("policies", "parameters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, TimedOut, Unreachable
@@ -10,14 +11,11 @@ from pytest_sysint.integrations._net import translate_os_error
 
 _HANDSHAKE = "authentication"
 _RIGHTS = "give the user the right: `rabbitmqctl set_permissions -p VHOST USER CONFIGURE WRITE READ`"
-_CLOSING = "the broker is being stopped, or an operator closed the connection"
 _OTHER = "something else than RabbitMQ listens there, or a proxy changes what is sent"
 _REPLIES: dict[int, tuple[type[CallError], str]] = {
     311: (Rejected, "send less, or raise `max_message_size` of the broker"),
     312: (Rejected, "declare the queue or the binding, or check the names for a slip; `mandatory: false` allows it"),
-    313: (Rejected, ""),
-    320: (Unreachable, _CLOSING),
-    402: (Rejected, ""),
+    320: (Unreachable, "the broker is being stopped, or an operator closed the connection"),
     403: (Denied, _RIGHTS),
     404: (Rejected, "declare it (a `seed:` can), or check its name and the vhost for a slip"),
     405: (Rejected, "another connection has it for itself"),
@@ -29,6 +27,9 @@ _REPLIES: dict[int, tuple[type[CallError], str]] = {
     540: (Rejected, "this broker, or this type of queue, does not do that"),
     541: (Rejected, "the broker failed within itself: see its log"),
 }
+_QUOTED_REPLY = re.compile(r"ClosedByBroker: \((\d{3})\) (['\"])(.*)\2")
+"""The broker's last words, in the text of another error."""
+_NOT_AMQP = re.compile(r"InvalidFrame|ProtocolSyntax|UnexpectedFrame|ProtocolVersion|BodyTooLong|FieldType")
 
 
 def reply(code: int, text: str, where: str, *, opening: bool = False) -> CallError:
@@ -59,36 +60,44 @@ def lost(error: BaseException | None, where: str) -> CallError:
     code, text = getattr(error, "reply_code", None), getattr(error, "reply_text", "")
     if code is not None:
         return reply(code, text, where)
-    if type(error).__name__ in ("ProtocolSyntaxError", "InvalidFrameError", "UnexpectedFrameError", "BodyTooLongError"):
-        return Garbled(f"{where} sent what is not AMQP: {redact(str(error))}", rung="ping", hint=_OTHER)
+    said = _said(error)
+    if _NOT_AMQP.search(f"{type(error).__name__} {said}"):
+        return Garbled(f"{where} sent what is not AMQP: {said}", rung="ping", hint=_OTHER)
+    if isinstance(error, (ValueError, TypeError)):
+        return Rejected(f"the request for RabbitMQ at {where} cannot be sent: {said}", hint="AMQP has no room for it")
     return Unreachable(
-        f"the connection to RabbitMQ at {where} was lost: {_said(error)}",
+        f"the connection to RabbitMQ at {where} was lost: {said}",
         rung="ping",
         hint="the broker was stopped or crashed, or a proxy closed the connection",
     )
 
 
 def not_opened(error: BaseException | None, where: str, waited: str) -> CallError:
-    """Why a connection could not be opened. Looks through what pika wraps an attempt's error in."""
+    """Why a connection could not be opened. Looks through what pika wraps the error of an attempt in."""
     cause = _innermost(error)
-    name = type(cause).__name__
+    name, said = type(cause).__name__, _said(cause)
+    if isinstance(cause, OSError):
+        return translate_os_error(cause, where, rung="tcp")
     code, text = getattr(cause, "reply_code", None), getattr(cause, "reply_text", "")
     if code is not None:
         return reply(code, text, where, opening=True)
-    if name in ("ProbableAuthenticationError", "AuthenticationError"):
-        hint = "check user, password and the mechanisms that the broker offers"
-        return Denied(f"RabbitMQ at {where} refused the credentials: {_said(cause)}", hint=hint)
-    if name == "ProbableAccessDeniedError":
-        return Denied(f"RabbitMQ at {where} hung up after the vhost was named", hint=_RIGHTS)
-    if name in ("AMQPConnectorStackTimeout", "AMQPConnectorAborted", "AMQPConnectionWorkflowAborted"):
+    quoted = _QUOTED_REPLY.search(said)
+    if quoted:
+        return reply(int(quoted[1]), quoted[3], where, opening=True)
+    if name in ("AuthenticationError", "ProbableAuthenticationError"):
+        hint = "check user and password, and the mechanisms that the broker offers: PLAIN is used"
+        return Denied(f"RabbitMQ at {where} refused the credentials: {said}", hint=hint)
+    if "Timeout" in f"{name} {said}":
         return no_answer(where, waited, _HANDSHAKE)
-    if isinstance(cause, OSError):
-        return translate_os_error(cause, where, rung="tcp")
-    if name in ("StreamLostError", "AMQPConnectionError", "ConnectionOpenAborted"):
-        hint = "it may not speak AMQP 0-9-1 on this port, or want TLS (amqps://)"
-        text = f"{where} closed the connection during the AMQP handshake: {_said(cause)}"
-        return Unreachable(text, rung=_HANDSHAKE, hint=hint)
-    return Garbled(f"{where} does not speak AMQP 0-9-1: {_said(cause)}", rung=_HANDSHAKE, hint=_OTHER)
+    if _NOT_AMQP.search(f"{name} {said}"):
+        return not_amqp(where, said)
+    hint = "it may not speak AMQP 0-9-1 on this port, want TLS (amqps://), or not let this user into the vhost"
+    return Unreachable(f"{where} closed the connection during the AMQP handshake", rung=_HANDSHAKE, hint=hint)
+
+
+def not_amqp(where: str, said: str) -> Garbled:
+    """Something answers there in another language."""
+    return Garbled(f"{where} does not speak AMQP 0-9-1: {redact(said)}", rung=_HANDSHAKE, hint=_OTHER)
 
 
 def no_answer(where: str, waited: str, rung: str) -> TimedOut:
@@ -109,11 +118,13 @@ def blocked(where: str, reason: str) -> Rejected:
 
 def _innermost(error: BaseException | None) -> BaseException | None:
     """What lies under the list of errors in which pika gives the tries of a connection, each of them wrapped."""
-    inner: Any = getattr(error, "exceptions", None) or getattr(error, "exception", None)
-    while inner:
-        error = inner[-1] if isinstance(inner, (list, tuple)) else inner
-        inner = getattr(error, "exceptions", None) or getattr(error, "exception", None)
-    return error
+    while error is not None:
+        under: Any = getattr(error, "exceptions", None) or getattr(error, "exception", None) or error.args[:1]
+        inner = under[-1] if isinstance(under, (list, tuple)) and under else under
+        if not isinstance(inner, BaseException):
+            return error
+        error = inner
+    return None
 
 
 def _said(error: BaseException | None) -> str:

@@ -66,7 +66,7 @@ function duration(ms) {
   return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-const moment = (at) => new Date(at).toISOString().replace("T", " ").slice(0, 19);
+const moment = (at) => new Date(at).toISOString().replace("T", " ").slice(0, 23);
 const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 /** An element; whatever is put into it is text or an element, never markup. */

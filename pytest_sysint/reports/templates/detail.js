@@ -36,7 +36,7 @@ function ladder(result, more) {
     el("li", { class: broke ? "broke" : "held" }, icon(broke ? "failed" : "passed"), el("span", {}, phase),
       time && el("small", {}, time), el("span", { class: "hidden" }, broke ? " broke" : " held")));
   const heading = more.rung ? "How far it got" : "Steps";
-  return [el("h4", {}, heading), el("ol", { class: "ladder" }, ...items)];
+  return [el("p", { class: "label" }, heading), el("ol", { class: "ladder" }, ...items)];
 }
 
 function assertions(more) {
@@ -46,7 +46,7 @@ function assertions(more) {
     el("li", { class: `a-${one.state}` }, icon(icons[one.state]),
       el("div", {}, el("code", {}, one.name), " ", el("span", { class: "hidden" }, one.state), el("span", {}, one.message),
         one.state !== "passed" && (one.expected || one.actual) ? compared(one) : "")));
-  return [el("h4", {}, "Assertions"), el("ul", { class: "assertions" }, ...items)];
+  return [el("p", { class: "label" }, "Assertions"), el("ul", { class: "assertions" }, ...items)];
 }
 
 function compared(one) {
@@ -58,7 +58,7 @@ function metrics(more) {
   if (!more.metrics.length) return [];
   const items = more.metrics.map(({ name, value }) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value === null ? "not a number" : value.toLocaleString("en"))));
-  return [el("h4", {}, "Measured"), el("dl", { class: "metrics" }, ...items)];
+  return [el("p", { class: "label" }, "Measured"), el("dl", { class: "metrics" }, ...items)];
 }
 
 function attempts(more) {
@@ -78,13 +78,13 @@ function inner(title, ...children) {
 }
 
 function block(title, content) {
-  const pre = el("pre", { tabindex: "0", "aria-label": title || "Log" }, el("code", {}, content));
-  return title ? el("div", {}, el("h4", {}, title), pre) : pre;
+  const pre = el("pre", { tabindex: "0", role: "group", "aria-label": title || "Log" }, el("code", {}, content));
+  return title ? el("div", {}, el("p", { class: "label" }, title), pre) : pre;
 }
 
 function copyable(title, content) {
-  return el("div", { class: "copyable" }, el("h4", {}, title),
-    el("pre", { tabindex: "0", "aria-label": title }, el("code", {}, content)),
+  return el("div", { class: "copyable" }, el("p", { class: "label" }, title),
+    el("pre", { tabindex: "0", role: "group", "aria-label": title }, el("code", {}, content)),
     el("button", { type: "button", class: "copy" }, "Copy"));
 }
 

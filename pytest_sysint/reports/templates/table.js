@@ -41,7 +41,8 @@ function draw() {
   if (filters.result >= 0) filters.page = Math.floor(found.findIndex(({ index }) => index === filters.result) / PAGE_SIZE);
   filters.page = Math.min(Math.max(filters.page, 0), last);
   const shown = found.slice(filters.page * PAGE_SIZE, (filters.page + 1) * PAGE_SIZE);
-  table.tBodies[0].replaceChildren(...shown.map(row));
+  const nothing = el("tr", {}, el("td", { colspan: columns }, results.length ? "No result matches." : "There are no results."));
+  table.tBodies[0].replaceChildren(...(shown.length ? shown.map(row) : [nothing]));
   drawPages(document.querySelector("#results .pages"), filters.page, last);
   drawForm();
   drawCards(words);

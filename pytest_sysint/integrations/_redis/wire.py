@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.integration import Stopwatch
 from pytest_sysint.core.secrets import reveal
+from pytest_sysint.integrations._redis.settings import Target
 from pytest_sysint.integrations._tls import Tls
-from pytest_sysint.integrations.redis.settings import Target
 
 if TYPE_CHECKING:
     import redis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 
@@ -87,7 +88,7 @@ def _lost(error: Exception, where: str, rung: str, timeout: float) -> CallError:
         full.transient = True
         return full
     if system_error(error) is None:
-        found = translate_os_error(ConnectionResetError(104, "closed"), where, rung=rung, timeout=timeout)
+        found = translate_os_error(ConnectionResetError(errno.ECONNRESET, "closed"), where, rung=rung, timeout=timeout)
         found.message = f"{where} closed the connection"
         return found
     return translate_os_error(error, where, rung=rung, timeout=timeout)

@@ -8,7 +8,6 @@ connection is noticed at once, and no call can hang.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
@@ -16,19 +15,17 @@ from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from pytest_sysint.core.errors import CallError, Rejected
+from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.units import show
 from pytest_sysint.integrations._messages import Deadline
-from pytest_sysint.integrations._rabbitmq.trouble import blocked, lost, no_answer, not_opened, reply
+from pytest_sysint.integrations._rabbitmq.talk import Done, Talk
+from pytest_sysint.integrations._rabbitmq.trouble import blocked, lost, no_answer, not_opened
 
 _GRACE = 0.2
 """Seconds that pika has to say itself that it is too late."""
 _SETTLE = 1.0
 """Seconds for closing a connection properly."""
 _LEAST = 0.01
-
-Done = Callable[..., None]
-"""Takes the answer: whatever pika gives to a callback."""
 
 
 def hush() -> None:
@@ -137,7 +134,7 @@ class Link:
         return self._ended is None and not self._retired
 
     def wait_open(self, deadline: Deadline) -> Any:
-        """The open connection, as pika's.
+        """The connection, when it is open; it is pika's and belongs to the link's thread.
 
         Raises:
             CallError: why it cannot be opened.
@@ -248,174 +245,3 @@ class Link:
 def _answer(given: tuple[Any, ...]) -> Any:
     """What a callback was given; an error stands for itself."""
     return given[0] if len(given) == 1 and isinstance(given[0], BaseException) else given
-
-
-class Talk:
-    """One channel, used by one thread at a time."""
-
-    def __init__(self, link: Link, deadline: Deadline) -> None:
-        self._link = link
-        self._done: Done | None = None
-        """Who waits for an answer on this channel."""
-        self._returned: Any = None
-        self.arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        """Deliveries to a consumer: (method, properties, body), or the error that ended them."""
-        (self._channel,) = link.ask(self._open, deadline)
-        if link.confirms:
-            self._ask(lambda channel, done: channel.confirm_delivery(self._on_confirm, callback=done), deadline)
-
-    def _open(self, connection: Any, done: Done) -> None:
-        from pika.spec import Basic
-
-        def opened(channel: Any) -> None:
-            channel.add_on_close_callback(self._on_close)
-            channel.add_on_return_callback(self._on_return)
-            channel.add_on_cancel_callback(self._on_cancel)
-            channel.add_callback(self._on_empty, [Basic.GetEmpty], one_shot=False)
-            done(channel)
-
-        connection.channel(on_open_callback=opened)
-
-    # What follows happens on the link's thread.
-
-    def _on_close(self, _channel: Any, reason: BaseException) -> None:
-        code = getattr(reason, "reply_code", None)
-        text = getattr(reason, "reply_text", "")
-        self._fail(lost(reason, self._link.where) if code is None else reply(code, text, self._link.where))
-
-    def _on_cancel(self, _frame: Any) -> None:
-        hint = "was it deleted, or did its leader move?"
-        self._fail(Rejected(f"RabbitMQ at {self._link.where} ended the reading of the queue", hint=hint))
-
-    def _fail(self, error: CallError) -> None:
-        self.arrived.put(error)
-        if self._done is not None:
-            self._done(error)
-
-    def _on_empty(self, _frame: Any) -> None:
-        if self._done is not None:
-            self._done()
-
-    def _on_return(self, _channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
-        self._returned = method
-
-    def _on_confirm(self, frame: Any) -> None:
-        if self._done is not None:
-            self._done(frame)
-
-    def _on_message(self, _channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self.arrived.put((method, properties, body))
-
-    # What follows happens on the thread that talks.
-
-    def _ask(self, request: Callable[[Any, Done], object], deadline: Deadline, rung: str = "read") -> tuple[Any, ...]:
-        def start(_connection: Any, done: Done) -> None:
-            self._done = done
-            request(self._channel, done)
-
-        return self._link.ask(start, deadline, rung)
-
-    def call(self, method: str, deadline: Deadline, **arguments: Any) -> Any:
-        """A request of the protocol that has an answer, such as `queue_declare`; gives the answer's method.
-
-        Raises:
-            CallError: when the broker refuses it or does not answer.
-
-        """
-        (frame,) = self._ask(lambda channel, done: getattr(channel, method)(callback=done, **arguments), deadline)
-        return frame.method
-
-    def send(self, deadline: Deadline, **message: Any) -> None:
-        """Publish a message, and wait until the broker has taken it.
-
-        Raises:
-            Rejected: when no queue is there for it, or the broker refuses it.
-            CallError: when it is not confirmed in time.
-
-        """
-        self._returned = None
-        (frame,) = self._ask(lambda channel, _done: channel.basic_publish(**message), deadline, "write")
-        if self._returned is not None:
-            raise reply(self._returned.reply_code, _unroutable(self._returned), self._link.where)
-        if type(frame.method).__name__ != "Ack":
-            raise Rejected(
-                f"RabbitMQ at {self._link.where} did not take the message",
-                rung="write",
-                code="NACK",
-                hint="a queue that is full refuses it (`x-overflow: reject-publish`), or its replicas are down",
-            )
-
-    def get(self, queue_name: str, deadline: Deadline) -> tuple[Any, Any, bytes] | None:
-        """The message at the head of a queue, not acknowledged; None when the queue is empty.
-
-        Raises:
-            CallError: when the queue cannot be read.
-
-        """
-
-        def request(channel: Any, done: Done) -> None:
-            channel.basic_get(queue_name, lambda _channel, *message: done(*message))
-
-        answer = self._ask(request, deadline)
-        return (answer[0], answer[1], answer[2]) if answer else None
-
-    def listen(self, queue_name: str, deadline: Deadline, *, most: int, taken: bool = False) -> None:
-        """Have messages delivered to `arrived`, at most so many that are not acknowledged; `taken`: they count as such.
-
-        Raises:
-            CallError: when the queue cannot be read.
-
-        """
-        self.call("basic_qos", deadline, prefetch_count=min(most, 65535))
-        arguments = {"queue": queue_name, "on_message_callback": self._on_message, "auto_ack": taken}
-        self.call("basic_consume", deadline, **arguments)
-
-    def next(self, seconds: float) -> tuple[Any, Any, bytes] | None:
-        """The next delivery; None when none comes in time.
-
-        Raises:
-            CallError: when no more will come.
-
-        """
-        try:
-            found = self.arrived.get(timeout=max(seconds, _LEAST))
-        except queue.Empty:
-            return None
-        if isinstance(found, CallError):
-            raise found
-        message: tuple[Any, Any, bytes] = found
-        return message
-
-    def settle(self, tag: int, deadline: Deadline, *, take: bool) -> None:
-        """Acknowledge all messages up to this one, or give them back; returns when the broker has done it.
-
-        Raises:
-            CallError: when it does not answer.
-
-        """
-
-        def request(channel: Any, done: Done) -> None:
-            if take:
-                channel.basic_ack(tag, multiple=True)
-            else:
-                channel.basic_nack(tag, multiple=True, requeue=True)
-            channel.basic_qos(prefetch_count=1, callback=done)  # has an answer, which an acknowledgement has not
-
-        self._ask(request, deadline)
-
-    def drop(self) -> None:
-        """Close the channel, without waiting; what it holds goes back to its queue."""
-
-        def request() -> None:
-            if self._channel.is_open:
-                self._channel.close()
-
-        try:
-            self._link.post(request)
-        except CallError:
-            return
-
-
-def _unroutable(returned: Any) -> str:
-    place = f"exchange '{returned.exchange}' with routing key" if returned.exchange else "the queue"
-    return f"NO_ROUTE - no queue takes what is sent to {place} '{returned.routing_key}'"

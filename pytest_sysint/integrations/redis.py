@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, UsageError
+from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch, exchange
 from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, run_container
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.secrets import learn, learn_url
 from pytest_sysint.integrations._net import network_rungs, translate_os_error
+from pytest_sysint.integrations._redis.effects import effect_of, why_not
+from pytest_sysint.integrations._redis.measures import MEASURES
+from pytest_sysint.integrations._redis.replies import facts_of, shaped
+from pytest_sysint.integrations._redis.settings import PORT, Settings, Target, target_of
+from pytest_sysint.integrations._redis.trouble import explain
+from pytest_sysint.integrations._redis.wire import Connections
 from pytest_sysint.integrations._tls import context_for
-from pytest_sysint.integrations.redis.effects import effect_of, why_not
-from pytest_sysint.integrations.redis.measures import MEASURES
-from pytest_sysint.integrations.redis.replies import facts_of, shaped
-from pytest_sysint.integrations.redis.settings import PORT, Settings, Target, target_of
-from pytest_sysint.integrations.redis.trouble import explain
-from pytest_sysint.integrations.redis.wire import Connections
 
 if TYPE_CHECKING:
     import redis
@@ -158,18 +158,23 @@ class Redis(Integration[Settings]):
         return payload if isinstance(payload, dict) else {}
 
     def seed(self, path: Any, timeout: float) -> None:
-        """Send the commands of a file, one a line, as `redis-cli < file` would; `#` begins a comment."""
+        """Send the commands of a file, one a line, as `redis-cli < file` would; `#` begins a comment.
+
+        Raises:
+            Rejected: when it cannot be read, or the server refuses one of them.
+
+        """
         try:
             lines = Path(path).read_text().splitlines()
         except OSError as error:
-            raise UsageError(f"the seed '{path}' cannot be read: {error.strerror}") from None
+            raise Rejected(f"the seed '{path}' cannot be read: {error.strerror}") from None
         for number, line in enumerate(lines, 1):
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
             try:
                 self.execute(split(line), timeout)
             except (CallError, ValueError) as error:
-                raise UsageError(f"{path}:{number}: {error}") from None
+                raise Rejected(f"{path}:{number}: {error}", rung="write") from None
 
     def reproduce(self) -> str:
         target, tls = self.target, self.settings.tls

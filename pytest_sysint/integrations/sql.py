@@ -1,0 +1,303 @@
+"""Any database that SQLAlchemy speaks to, SQLite among them."""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from pytest_sysint.core.errors import CallError, Rejected, TimedOut
+from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
+from pytest_sysint.core.integration import Settings as BaseSettings
+from pytest_sysint.core.model import Secret
+from pytest_sysint.core.provisioning import Embedded, Place, Running
+from pytest_sysint.core.secrets import learn, learn_url, redact, reveal
+from pytest_sysint.integrations._deadline import within
+from pytest_sysint.integrations._net import network_rungs, too_late
+from pytest_sysint.integrations._sql import (
+    Query,
+    literal,
+    observe,
+    read,
+    refuse_params,
+    seed_files,
+    split,
+    too_many,
+)
+from pytest_sysint.integrations._sql_errors import explain
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521, "cockroachdb": 26257}
+_ROWS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+
+
+class Settings(BaseSettings):
+    """Where the database is, as an SQLAlchemy url, and how it is talked to."""
+
+    password: Secret | None = None
+    """The password, where it is not in the url."""
+    options: dict[str, str | int | float | bool] = {}
+    """Arguments for the driver's `connect`, such as `sslmode: verify-full`."""
+
+
+class Sql(Integration[Settings]):
+    """A database behind SQLAlchemy."""
+
+    category = "database"
+    settings_model = Settings
+    operations: ClassVar[tuple[type[Operation], ...]] = (Query,)
+    driver = "sqlalchemy"
+
+    def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
+        super().__init__(settings, read_only=read_only, concurrency=concurrency)
+        learn_url(settings.url)
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._one_at_a_time: AbstractContextManager[Any] = nullcontext()
+
+    @property
+    def url(self) -> URL:
+        """The url, taken apart.
+
+        Raises:
+            CallError: when it cannot be read.
+        """
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            url = make_url(self.settings.url)
+        except (ArgumentError, ValueError):  # their text may repeat the url
+            hint = "write dialect+driver://user:password@host:port/database, or sqlite:////absolute/path.db"
+            raise CallError("the url cannot be read as one of SQLAlchemy", rung="dns", hint=hint) from None
+        learn(url.password)
+        return url.set(password=reveal(self.settings.password)) if self.settings.password else url
+
+    @property
+    def where(self) -> str:
+        """The database in a message."""
+        url = self.url
+        return f"{url.host}:{url.port}" if url.port else url.host or url.database or "the database in memory"
+
+    @property
+    def client(self) -> Engine:
+        """The `sqlalchemy.Engine`."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._make_engine()
+            return self._engine
+
+    def _make_engine(self) -> Engine:
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+        from sqlalchemy.pool import QueuePool, StaticPool
+
+        url = self.url
+        options: dict[str, Any] = {"connect_args": dict(self.settings.options)}
+        if url.get_backend_name() != "sqlite":
+            options |= {"poolclass": QueuePool, "max_overflow": -1, "pool_pre_ping": True}
+        elif _in_memory(url):
+            self._one_at_a_time = threading.Lock()
+            options |= {"poolclass": StaticPool, "creator": lambda: self._open_sqlite(":memory:")}
+        elif not str(url.database).startswith("file:"):
+            place = f"file:{quote(str(url.database))}?mode={'ro' if self.read_only else 'rw'}"
+            options |= {"poolclass": QueuePool, "max_overflow": -1, "creator": lambda: self._open_sqlite(place)}
+        try:
+            return create_engine(url, **options)
+        except (NoSuchModuleError, ArgumentError, ImportError) as error:
+            name = getattr(error, "name", None) or url.drivername
+            hint = "install the driver that the url names, see SQLAlchemy's page on dialects"
+            raise CallError(f"the url needs '{name}', which is not installed", hint=hint) from None
+
+    def _open_sqlite(self, place: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(place, uri=True, check_same_thread=False, **self.settings.options)
+        if self.read_only:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def close(self) -> None:
+        with self._lock:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    def query(self, text: str, params: Mapping[str, Any], timeout: float, *, max_rows: int = 10_000) -> Observation:
+        """Carry out SQL with `:name` parameters in one transaction; in a read-only environment nothing is kept.
+
+        The payload is the rows of the last statement that gives any, as maps of plain JSON values. Facts: count,
+        columns, affected (rows changed).
+
+        Raises:
+            CallError: for everything that goes wrong.
+        """
+        script = read(text)
+        refuse_params(script, params)
+        if self.read_only and script.effect != "read":
+            hint = "the environment allows reading only: see `allow`"
+            raise Rejected("the query would change the database", code="25006", hint=hint)
+        watch = Stopwatch()
+
+        def act(connection: Connection) -> tuple[list[str], list[Any], int]:
+            columns: list[str] = []
+            rows: list[Any] = []
+            affected = 0
+            for statement in split(text):
+                result = self._execute(connection, statement, params)
+                if result.returns_rows:
+                    columns, rows = list(result.keys()), list(result.fetchmany(max_rows + 1))
+                    if len(rows) > max_rows:
+                        raise too_many(max_rows)
+                else:
+                    affected += max(result.rowcount, 0)
+            return columns, rows, affected
+
+        columns, rows, affected = self._call(act, timeout)
+        return observe(text, params, columns, rows, affected, watch)
+
+    def _execute(self, connection: Connection, statement: str, params: Mapping[str, Any]) -> Any:
+        script = read(statement)
+        if script.statements[0].first in _ROWS and script.effect == "read":
+            connection = connection.execution_options(stream_results=True)
+        written, values = _for_driver(statement, params, connection.dialect.paramstyle)
+        return connection.exec_driver_sql(written, values)
+
+    def _call(self, act: Callable[[Connection], Any], timeout: float) -> Any:
+        """Run `act` with a connection and within the time; what it did is kept, unless the environment is read-only."""
+        engine, where, held = self.client, self.where, []
+
+        def work() -> Any:
+            with self._one_at_a_time, engine.connect() as connection:
+                held.append(connection.connection.dbapi_connection)
+                if engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, int(timeout * 1000))}")
+                found = act(connection)
+                if not self.read_only:
+                    connection.commit()
+                return found
+
+        def late() -> TimedOut:
+            for connection in held:
+                stop = getattr(connection, "interrupt", None) or getattr(connection, "cancel", None)
+                if stop is not None:
+                    stop()
+            return too_late(where, "read" if held else "authentication", timeout)
+
+        try:
+            return within(timeout, work, late)
+        except CallError:
+            raise
+        except Exception as error:
+            raise explain(error, where, connected=bool(held)) from None
+
+    def rungs(self) -> Iterable[Rung]:
+        url = self.url
+        port = url.port or _PORTS.get(url.get_backend_name())
+        if url.host and port:
+            yield from network_rungs(url.host, port)
+            yield Rung("authentication", self._authenticate)
+        yield Rung("ping", self._ping)
+        yield Rung("read", self._read)
+
+    def _authenticate(self, timeout: float) -> str:
+        self._call(lambda _: None, timeout)
+        return f"user '{self.url.username}'" if self.url.username else "no user"
+
+    def _ping(self, timeout: float) -> str:
+        url = self.url
+        if url.get_backend_name() != "sqlite":
+            version = self._call(lambda connection: connection.dialect.server_version_info, timeout)
+            return f"{url.get_backend_name()} {'.'.join(map(str, version or ()))}".strip()
+        if not _in_memory(url) and not str(url.database).startswith("file:") and not Path(str(url.database)).is_file():
+            hint = "check the path: it is relative to where pytest runs, and four slashes begin an absolute one"
+            raise Rejected(f"there is no file '{url.database}'", rung="ping", hint=hint)
+        version = self.query("SELECT sqlite_version() AS v", {}, timeout).payload[0]["v"]
+        return f"SQLite {version}"
+
+    def _read(self, timeout: float) -> str:
+        from sqlalchemy import inspect
+
+        tables = self._call(lambda connection: inspect(connection).get_table_names(), timeout)
+        return f"{len(tables)} tables"
+
+    def seed(self, path: Any, timeout: float) -> None:
+        """Carry out an SQL file, or the `*.sql` of a folder by name.
+
+        Raises:
+            CallError: with the file, for the first statement that fails.
+        """
+        for file in seed_files(path):
+            text = file.read_text(encoding="utf-8")
+            try:
+                self._call(lambda connection, text=text: _run_script(connection, text), timeout)
+            except CallError as error:
+                error.message = f"{file.name}: {error.message}"
+                raise
+
+    def reproduce(self) -> str:
+        return self.reproduce_query("SELECT 1", {})
+
+    def reproduce_query(self, text: str, params: Mapping[str, Any]) -> str:
+        """The command of the database's own shell for a query, without a password; empty where none is known."""
+        url = self.url.set(password=None) if self.url.password else self.url
+        sql = shlex.quote(redact(read(text).write(lambda name: literal(params[name]))))
+        backend = url.get_backend_name()
+        if backend == "sqlite":
+            return f"sqlite3 -readonly {shlex.quote(url.database or ':memory:')} {sql}"
+        if backend == "postgresql":
+            return f"psql {shlex.quote(url.set(drivername='postgresql').render_as_string())} -c {sql}"
+        if backend in ("mysql", "mariadb"):
+            words = f"mysql -h {url.host} -P {url.port or 3306} -u {url.username} -p"
+            return f"{words} {shlex.quote(url.database or '')} -e {sql}"
+        return ""
+
+
+def _in_memory(url: URL) -> bool:
+    return not url.database or url.database == ":memory:"
+
+
+def _for_driver(text: str, params: Mapping[str, Any], style: str) -> tuple[str, Any]:
+    """A statement with the placeholders of a driver, and the values as it takes them.
+
+    Styles (PEP 249): qmark `?`, format `%s`, numeric `:1`, named `:name`, pyformat `%(name)s`.
+    """
+    order: list[str] = []
+
+    def place(name: str) -> str:
+        order.append(name)
+        marks = {"qmark": "?", "format": "%s", "pyformat": f"%({name})s", "named": f":{name}"}
+        return marks.get(style) or f"{'$' if style == 'numeric_dollar' else ':'}{len(order)}"
+
+    script = read(text)
+    percent = style in ("format", "pyformat") and bool(script.names)
+    written = script.write(place, (lambda piece: piece.replace("%", "%%")) if percent else str)
+    if not order:
+        return written, None
+    if style in ("named", "pyformat"):
+        return written, {name: params[name] for name in order}
+    return written, tuple(params[name] for name in order)
+
+
+def _run_script(connection: Connection, text: str) -> None:
+    own = getattr(connection.connection.dbapi_connection, "executescript", None)
+    if own is not None:  # SQLite knows best where a statement ends: triggers hold semicolons
+        own(text)
+        return
+    for statement in split(text):
+        connection.exec_driver_sql(statement)
+
+
+def _start_embedded(place: Place) -> Running:
+    file = place.folder / "data.db"
+    sqlite3.connect(file).close()
+    return Running(f"sqlite:///{file}", lambda: None, f"SQLite {sqlite3.sqlite_version}")
+
+
+Sql.recipes = (Embedded("sqlalchemy", _start_embedded),)
+TYPE = Sql
