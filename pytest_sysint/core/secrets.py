@@ -74,7 +74,7 @@ class Redactor:
         # A look for each form in C is many times cheaper than the pattern, and nearly all texts hold no secret.
         if pattern is not None and any(form in text for form in tuple(self._forms)):
             text = pattern.sub(MASK, text)
-        return _URL_PASSWORD.sub(rf"\g<head>{MASK}", text) if "://" in text else text
+        return _URL_PASSWORD.sub(rf"\g<head>{MASK}", text) if "://" in text and "@" in text else text
 
     def redact_value(self, value: Any) -> Any:
         """The same for plain JSON values, through lists and maps."""

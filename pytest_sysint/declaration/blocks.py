@@ -51,6 +51,8 @@ class CommonKeys(Declared):
 
 OUTER_KEYS = ("type", "provision")
 """Keys of every integration that are read on their own."""
+_NAMING_KEYS = ("tenants", "depends_on", "budget")
+_NO_REFERENCE = "a name stands in the file itself; a reference cannot stand here"
 
 
 @dataclass(slots=True)
@@ -122,16 +124,19 @@ def read_block(frame: Frame, source: Source, name: str, node: Node) -> Block | N
 
 
 def _read_type(block: Block) -> None:
-    if block.child("type") is None:
+    node = block.child("type")
+    if node is None:
         block.problem((), f"'type' is missing (known: {', '.join(types().names())})")
         return
-    word = block.frame.value(block.source, (*block.path, "type"))
-    if not isinstance(word, str):
-        block.problem(("type",), f"expected the word of a type, got {came(word)}")
+    word = node.value
+    if node.refers:
+        block.problem(("type",), _NO_REFERENCE)
+    elif not isinstance(word, str):
+        block.problem(("type",), f"expected the word of a type, got {came(bare(node))}")
     elif word not in types():
         block.problem(("type",), f"unknown type '{word}'{did_you_mean(word, types().names())}")
     else:
-        block.type = str(word)
+        block.type = word
         _find_class(block)
 
 
@@ -147,7 +152,6 @@ def _find_class(block: Block) -> None:
         block.lacking[(*block.path, "type"), missing] = block.source
 
 
-@cache
 def missing_driver(cls: IntegrationClass, word: str) -> str:
     """What to install before a type can be used; empty when its library is there."""
     if not cls.driver or _importable(cls.driver):
@@ -157,6 +161,7 @@ def missing_driver(cls: IntegrationClass, word: str) -> str:
     return f"type '{word}' needs the Python module '{cls.driver}', which is not installed"
 
 
+@cache
 def _importable(module: str) -> bool:
     try:
         return find_spec(module) is not None
@@ -179,6 +184,11 @@ def _check_keys(block: Block) -> None:
 
 def _read_common(block: Block) -> None:
     keys = [key for key in block.node.value if key in fields_by_key(CommonKeys)]
+    for key in _NAMING_KEYS:
+        node = block.child(key)
+        if node is not None and node.refers:
+            block.problem((key,), _NO_REFERENCE)
+            keys.remove(key)
     raw = {key: block.frame.value(block.source, (*block.path, key)) for key in keys}
     found, mistakes = read_what_holds(CommonKeys, raw)
     block.frame.mistakes(block.source, block.path, mistakes)

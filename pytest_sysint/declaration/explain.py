@@ -214,7 +214,7 @@ def mask(text: str, value: Any, path: Path = ()) -> str:
     hidden = [str(marker) for marker in markers(value)]
     if _is_hidden(value, path) and isinstance(value, (str, int, float)):
         hidden.append(str(value))
-    if any(_pieces(secret) & _pieces(text) for secret in hidden):
+    if any(piece in secret for secret in hidden for piece in _pieces(text)):
         return "the value cannot be used here (it is not shown, as it may be a secret)"
     return redact(text)
 

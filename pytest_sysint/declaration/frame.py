@@ -85,6 +85,8 @@ class Frame:
         if notes.troubles or notes.late:
             said = notes.troubles[0].message if notes.troubles else "`${integration:...}` cannot stand here"
             raise Nowhere(f"'{key}' of tenant '{tenant}': {said}")
+        if isinstance(value, str):
+            return value
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def problem(self, source: Source, path: Path, message: str) -> None:
@@ -134,12 +136,14 @@ class Frame:
 
     def block(self, source: Source, path: Path, model: type[D], omit: tuple[str, ...] = ()) -> D | None:
         """A map at a path as its model, from the keys that are right; the mistakes of the others are reported."""
-        raw = self.value(source, path)
-        if not isinstance(raw, dict):
-            if source.node.find(*path) is not None:
-                self.problem(source, path, f"expected a map, got {came(raw)}")
+        node = source.node.find(*path)
+        if node is None:
             return None
-        found, mistakes = read_what_holds(model, {key: value for key, value in raw.items() if key not in omit})
+        if not isinstance(node.value, dict):
+            self.problem(source, path, f"expected a map, got {came(bare(node), path)}")
+            return None
+        raw = {key: self.value(source, (*path, key)) for key in node.value if key not in omit}
+        found, mistakes = read_what_holds(model, raw)
         self.mistakes(source, path, mistakes)
         return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_sysint.core.errors import DeclarationError, Problem, UsageError
 from pytest_sysint.declaration.blocks import Block, read_block
-from pytest_sysint.declaration.files import Report, Source, read_with_includes
+from pytest_sysint.declaration.files import Report, Source, read_with_includes, shown_name
 from pytest_sysint.declaration.frame import Frame
 from pytest_sysint.declaration.graph import check_graph, needed_by
 from pytest_sysint.declaration.model import Declaration
@@ -46,7 +46,7 @@ def load(
         UsageError: for an environment or a tenant that is not declared.
     """
     with _without_collector():
-        return _load([Path(path) for path in paths], environment, tenants, env, needed)
+        return _load(list(dict.fromkeys(Path(path).resolve() for path in paths)), environment, tenants, env, needed)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _load(
     wanted = by_id.keys() if needed is None else [block.id for block in everything if needed(block.id, block.type)]
     _tell_lacking(everything, needed_by(by_id, wanted))
     if report.problems:
-        raise DeclarationError(sorted(report.problems, key=_order(frames)))
+        raise DeclarationError(sorted(report.problems, key=_order(paths, frames)))
     if mistaken is not None:
         raise mistaken
     return tuple(_declaration(frame, blocks[id(frame)]) for frame in frames)
@@ -86,7 +86,7 @@ def _load(
 def _sources(paths: list[Path], report: Report) -> list[list[Source]]:
     """The files of each declaration. What another one includes is not read a second time on its own."""
     separate: list[tuple[list[Source], Report]] = []
-    for path in dict.fromkeys(path.resolve() for path in paths):
+    for path in paths:
         own = Report()
         separate.append((read_with_includes(path, own), own))
     included = {source.path.resolve() for sources, _ in separate for source in sources[1:]}
@@ -119,9 +119,8 @@ def _blocks(frame: Frame) -> list[Block]:
             if block is not None:
                 read_instances(block)
                 found.append(block)
-    if not any(source.node.find("integrations") for source in frame.sources) and isinstance(
-        frame.root.node.value, dict
-    ):
+    nodes = [source.node.find("integrations") for source in frame.sources]
+    if isinstance(frame.root.node.value, dict) and all(node is None or node.value == {} for node in nodes):
         frame.problem(frame.root, (), "no integrations are declared: add `integrations:` with at least one entry")
     return found
 
@@ -136,10 +135,13 @@ def _tell_lacking(blocks: list[Block], needed: set[str]) -> None:
             block.instances = [replace(instance, unusable=why) for instance in block.instances]
 
 
-def _order(frames: list[Frame]) -> Callable[[Problem], tuple[int, int, int]]:
-    """By file as they were read, then by position."""
-    files = {source.shown: index for index, source in enumerate(source for frame in frames for source in frame.sources)}
-    return lambda problem: (files.get(problem.file, -1), problem.line, problem.column)
+def _order(paths: list[Path], frames: list[Frame]) -> Callable[[Problem], tuple[int, int, int]]:
+    """By file as they were named, what one includes behind it, then by position."""
+    included = {frame.root.shown: [source.shown for source in frame.sources] for frame in frames}
+    named = [shown_name(path) for path in paths]
+    files = dict.fromkeys(each for name in named for each in included.get(name, [name]))
+    places = {name: index for index, name in enumerate(files)}
+    return lambda problem: (places.get(problem.file, -1), problem.line, problem.column)
 
 
 def _declaration(frame: Frame, blocks: list[Block]) -> Declaration:

@@ -17,6 +17,7 @@ from pytest_sysint.declaration.files import Report, Source
 from pytest_sysint.declaration.frame import Defaults, Frame, Path
 from pytest_sysint.declaration.model import Environment, Raw
 from pytest_sysint.declaration.provisioning import AUTO, way_names
+from pytest_sysint.declaration.references import Referenced
 from pytest_sysint.declaration.resolving import bare
 from pytest_sysint.declaration.yaml_nodes import Node
 
@@ -200,7 +201,10 @@ def _environment(frame: Frame, name: str) -> Environment:
     keys = frame.block(frame.root, path, EnvironmentKeys, omit=("urls",)) or EnvironmentKeys()
     way = keys.provision
     if way not in way_names():
-        frame.problem(frame.root, (*path, "provision"), choose(way, way_names()))
+        node = frame.root.node.find(*path, "provision")
+        frame.problem(
+            frame.root, (*path, "provision"), choose(Referenced(way) if node and node.refers else way, way_names())
+        )
         way = AUTO
     urls = frame.root.node.find(*path, "urls")
     texts: dict[str, str] = {}

@@ -243,12 +243,14 @@ class _Reader:
         """Hold the tenants and budgets that checks name to those that are declared."""
         frame = self.block.frame
         for index, check in enumerate(_checks_in(value)):
-            at = (*path, index) if isinstance(raw, list) else path
-            for name in check.tenants or ():
-                if name not in frame.tenants:
-                    frame.problem(self.block.source, (*at, "tenants"), choose(name, frame.tenants))
-            if check.budget and check.budget not in frame.budgets:
-                frame.problem(self.block.source, (*at, "budget"), choose(check.budget, tuple(frame.budgets)))
+            at, written = ((*path, index), raw[index]) if isinstance(raw, list) else (path, raw)
+            named = {"tenants": (check.tenants or (), frame.tenants), "budget": ((check.budget,), tuple(frame.budgets))}
+            for key, (names, known) in named.items():
+                hidden = isinstance(written, dict) and any(True for _ in markers(written.get(key)))
+                for name in names:
+                    if name and name not in known:
+                        said = choose(Referenced(name) if hidden else name, known)
+                        frame.problem(self.block.source, (*at, key), said)
 
     def _rebuild(self, settings: _Settings, provisioning: _Provisioning) -> Rebuild | None:
         late = [text for text in markers([settings.raw, provisioning.raw]) if isinstance(text, Late)]

@@ -22,6 +22,7 @@ from pytest_sysint.core.model import Declared
 from pytest_sysint.core.registry import ways
 from pytest_sysint.core.units import Duration
 from pytest_sysint.declaration.explain import Gathered, came, choose, read_model
+from pytest_sysint.declaration.references import Unset
 from pytest_sysint.declaration.shapes import fields_by_key
 
 AUTO = "auto"
@@ -94,7 +95,7 @@ def read_provision(raw: Any) -> ProvisionSettings:
     mistakes = Gathered()
     common = mistakes.attempt(read_model, ProvisionKeys, {key: raw[key] for key in raw if key in _COMMON})
     declared = {key: raw[key] for key in raw if key not in _COMMON}
-    way = mistakes.attempt(_way, common.way, ("way",)) if common else AUTO
+    way = mistakes.attempt(_way, raw.get("way", AUTO), ("way",)) if common else AUTO
     if declared:
         mistakes.attempt(_hold_to_ways, declared, way or AUTO)
     if common is None or way is None or mistakes.failed:
@@ -106,9 +107,11 @@ _COMMON = tuple(fields_by_key(ProvisionKeys))
 
 
 def _way(word: str, path: tuple[str, ...]) -> str:
+    if isinstance(word, Unset):
+        raise Mistakes
     if word not in way_names():
         raise Mistakes(Mistake(path, choose(word, way_names())))
-    return word
+    return str(word)
 
 
 def _hold_to_ways(declared: Mapping[str, Any], way: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_sysint.core.secrets import learn, telling
+from pytest_sysint.core.secrets import telling
 from pytest_sysint.declaration.references import (
     BadReference,
     Late,
@@ -16,7 +16,7 @@ from pytest_sysint.declaration.references import (
     read_template,
     schemes_in,
 )
-from pytest_sysint.declaration.scope import Nowhere, Scope
+from pytest_sysint.declaration.scope import Nowhere, Scope, learn_secret
 from pytest_sysint.declaration.yaml_nodes import Node
 
 Path = tuple["str | int", ...]
@@ -92,7 +92,7 @@ def _text(text: str, scope: Scope, notes: Notes, path: Path) -> str:
         for name in sorted(late_names(value.template)):
             notes.late.setdefault(name, path)
     elif secret:
-        learn(value)
+        learn_secret(value)
     return value if schemes_in(template) else str(value)
 
 

@@ -19,9 +19,17 @@ from pytest_sysint.declaration.references import LATE, Late, Reference, Referenc
 
 _MAX_FILE = 2**20
 
+_NO_SECRETS = ("true", "false", "null")
+
 Resolver = Callable[[str, str], "str | None"]
 TenantKeys = Callable[[str, str], "str | None"]
 """(tenant, key) -> the declared key of a tenant, or None."""
+
+
+def learn_secret(value: str) -> None:
+    """Mask a value from now on; the words of a switch are in every text and hide nothing."""
+    if value.lower() not in _NO_SECRETS:
+        learn(value)
 
 
 def _undeclared(_tenant: str, _key: str) -> None:
@@ -96,7 +104,7 @@ class Scope:
         if name not in self.env:
             raise Nowhere(f"the environment variable {name} is not set")
         if telling(name):
-            learn(self.env[name])
+            learn_secret(self.env[name])
         return self.env[name]
 
     def _file(self, name: str) -> str:
@@ -111,7 +119,7 @@ class Scope:
             raise Nowhere(f"the file {path} is not UTF-8 text") from None
         if len(data) > _MAX_FILE:
             raise Nowhere(f"the file {path} is larger than {_MAX_FILE // 2**20} MiB")
-        learn(value)
+        learn_secret(value)
         return value
 
     def _tenant_key(self, key: str) -> str:
@@ -120,12 +128,15 @@ class Scope:
         if key == "id":
             return self.tenant
         value = self.tenant_keys(self.tenant, key)
+        is_written = value is not None and not isinstance(value, Referenced)
         if value is None:
             variable = f"{self.tenant}_{key}".upper().replace("-", "_")
             if variable not in self.env:
                 raise Nowhere(f"tenant '{self.tenant}' has no '{key}': the environment variable {variable} is not set")
             value = self.env[variable]
-        learn(value)
+        # What stands in the file itself is no secret, and masking a region or a prefix would spoil the reports.
+        if telling(key) or not (is_written or value == self.tenant):
+            learn_secret(value)
         return value
 
 
@@ -138,7 +149,7 @@ def _ask(scheme: str, what: str, tenant: str) -> str:
         raise Nowhere(f"`${{{scheme}:{what}}}` could not be resolved ({type(error).__name__})") from None
     if value is None:
         raise Nowhere(f"`${{{scheme}:{what}}}` has no value")
-    learn(value)
+    learn_secret(value)
     return value
 
 
@@ -189,7 +200,7 @@ def _late_value(reference: Reference, urls: Mapping[str, Mapping[str, str]]) -> 
     value = known.get(attribute) or url_parts(known.get("url", "")).get(attribute)
     if value:
         if attribute == "password":
-            learn(value)
+            learn_secret(value)
         return value
     if reference.default is not None:
         return fill(reference.default, urls)

@@ -12,7 +12,6 @@ from pytest_sysint.core.integration import Integration
 from pytest_sysint.core.records import SHARED, Effect, IntegrationRecord
 from pytest_sysint.core.secrets import learn_url, redact
 from pytest_sysint.declaration import DeclaredIntegration
-from pytest_sysint.engine.plan import is_existing
 
 
 class Provided(Protocol):
@@ -95,12 +94,12 @@ class Connections:
         for tenant, item in resolved.items():
             ready = item if item.settings.url else item.at(provided.url)
             entry.resolved[tenant] = ready
-            entry.live[tenant] = self._construct(ready)
+            entry.live[tenant] = self._construct(ready, provided)
         entry.provided = provided
 
-    def _construct(self, ready: DeclaredIntegration) -> Integration[Any]:
+    def _construct(self, ready: DeclaredIntegration, provided: Provided) -> Integration[Any]:
         allowed = self._allow.get(ready.id)
-        read_only = allowed == frozenset({"read"}) or (allowed is None and is_existing(ready))
+        read_only = allowed == frozenset({"read"}) or (allowed is None and provided.way == "existing")
         live: Integration[Any] = ready.cls(ready.settings, read_only=read_only, concurrency=self._concurrency)
         return live
 

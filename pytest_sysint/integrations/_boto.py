@@ -70,8 +70,6 @@ def explain(error: Exception, where: str, rung: str, timeout: float) -> CallErro
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError
 
-    if isinstance(error, CallError):
-        return error
     if isinstance(error, boto.ClientError):
         return _said_no(error, where, rung)
     if isinstance(error, (boto.ConnectTimeoutError, boto.ReadTimeoutError)):

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from types import TracebackType
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+class _Outcome(Generic[T]):
+    """What a call came to: entered around it, it keeps the exception instead of letting it through."""
+
+    def __init__(self) -> None:
+        self.values: list[T] = []
+        self.error: BaseException | None = None
+        self.known = threading.Event()
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        self.error = error
+        self.known.set()
+        return True
 
 
 def within(timeout: float, act: Callable[[], T], late: Callable[[], BaseException]) -> T:
@@ -16,19 +35,15 @@ def within(timeout: float, act: Callable[[], T], late: Callable[[], BaseExceptio
     The call runs on a thread of its own, which is left behind when it takes too long: `late` should do whatever makes
     it end.
     """
-    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    outcome: _Outcome[T] = _Outcome()
 
     def work() -> None:
-        try:
-            answers.put((act(), None))
-        except BaseException as error:  # noqa: BLE001
-            answers.put((None, error))
+        with outcome:
+            outcome.values.append(act())
 
     threading.Thread(target=work, name="sysint-call", daemon=True).start()
-    try:
-        value, error = answers.get(timeout=max(timeout, 0.001))
-    except queue.Empty:
-        raise late() from None
-    if error is not None:
-        raise error
-    return value  # type: ignore[return-value]
+    if not outcome.known.wait(max(timeout, 0.001)):
+        raise late()
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.values[0]

@@ -41,7 +41,7 @@ Prefix = Annotated[str, AfterValidator(_checked)]
 
 class _ByHand(Operation):
     def title(self) -> str:
-        return f"{self.key()} {getattr(self, self.key())}"
+        return f"{self.key()} {getattr(self, self.key())}".rstrip()
 
     def reproduce(self, integration: Any) -> str:
         command: str = integration.by_hand(self.key(), getattr(self, self.key()))

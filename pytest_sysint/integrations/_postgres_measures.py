@@ -23,14 +23,19 @@ class PostgresMeasure(Measure):
 
 
 class ReplicationLag(PostgresMeasure):
-    """How far the replica, or the slowest replica of a primary, is behind. None for a primary without replicas."""
+    """How far the replica, or the slowest replica of a primary, is behind. None for a primary without replicas.
+
+    A replica that has replayed all that it received is up to date only as long as it receives: without a receiver
+    its lag is the age of the last transaction that it knows.
+    """
 
     dimension: ClassVar[str] = "duration"
     sql: ClassVar[str] = """
         SELECT CASE
             WHEN NOT pg_is_in_recovery() THEN
                 (SELECT max(coalesce(extract(epoch FROM replay_lag), 0)) FROM pg_stat_replication)
-            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+            WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+                AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0
             ELSE extract(epoch FROM now() - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()))
         END"""
     replication_lag: Any = Field(description='How far the slowest replica is behind, such as `"< 10s"`.')

@@ -96,6 +96,8 @@ class Kafka(Integration[Settings]):
     def close(self) -> None:
         with self._lock:
             for client in self._clients.values():
+                client.stop()
+            for client in self._clients.values():
                 client.close()
             self._clients.clear()
 

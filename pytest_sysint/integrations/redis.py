@@ -273,15 +273,13 @@ def _stand_in(place: Place) -> Running:
 
 
 def _contain(image: str, _: Place) -> Running:
-    try:
-        from testcontainers.community.redis import RedisContainer
-    except ImportError:  # before testcontainers 4.15
-        from testcontainers.redis import RedisContainer
+    # Not RedisContainer: where it lies depends on the version, and all that it adds is waiting, which our ladder does.
+    from testcontainers.core.container import DockerContainer
 
     def url(container: Any) -> str:
         return f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(PORT)}/0"
 
-    return run_container(RedisContainer(image), url, f"image {image}")
+    return run_container(DockerContainer(image).with_exposed_ports(PORT), url, f"image {image}")
 
 
 Redis.recipes = (

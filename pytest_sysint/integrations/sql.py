@@ -6,10 +6,13 @@ import shlex
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
+
+from pydantic import Field
 
 from pytest_sysint.core.errors import CallError, Rejected, TimedOut
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
@@ -43,7 +46,7 @@ class Settings(BaseSettings):
 
     password: Secret | None = None
     """The password, where it is not in the url."""
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Arguments for the driver's `connect`, such as `sslmode: verify-full`."""
 
 
@@ -117,7 +120,8 @@ class Sql(Integration[Settings]):
             raise CallError(f"the url needs '{name}', which is not installed", hint=hint) from None
 
     def _open_sqlite(self, place: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(place, uri=True, check_same_thread=False, **self.settings.options)
+        options: dict[str, Any] = dict(self.settings.options)
+        connection: sqlite3.Connection = sqlite3.connect(place, uri=True, check_same_thread=False, **options)
         if self.read_only:
             connection.execute("PRAGMA query_only = ON")
         return connection
@@ -149,13 +153,13 @@ class Sql(Integration[Settings]):
             rows: list[Any] = []
             affected = 0
             for statement in split(text):
-                result = self._execute(connection, statement, params)
-                if result.returns_rows:
-                    columns, rows = list(result.keys()), list(result.fetchmany(max_rows + 1))
-                    if len(rows) > max_rows:
-                        raise too_many(max_rows)
-                else:
-                    affected += max(result.rowcount, 0)
+                with closing(self._execute(connection, statement, params)) as result:
+                    if result.returns_rows:
+                        columns, rows = list(result.keys()), list(result.fetchmany(max_rows + 1))
+                    else:
+                        affected += max(result.rowcount, 0)
+                if len(rows) > max_rows:
+                    raise too_many(max_rows)
             return columns, rows, affected
 
         columns, rows, affected = self._call(act, timeout)
@@ -194,7 +198,7 @@ class Sql(Integration[Settings]):
         except CallError:
             raise
         except Exception as error:
-            raise explain(error, where, connected=bool(held)) from None
+            raise explain(error, where, connected=bool(held)) from error
 
     def rungs(self) -> Iterable[Rung]:
         url = self.url
@@ -235,7 +239,7 @@ class Sql(Integration[Settings]):
         for file in seed_files(path):
             text = file.read_text(encoding="utf-8")
             try:
-                self._call(lambda connection, text=text: _run_script(connection, text), timeout)
+                self._call(partial(_run_script, text), timeout)
             except CallError as error:
                 error.message = f"{file.name}: {error.message}"
                 raise
@@ -245,7 +249,7 @@ class Sql(Integration[Settings]):
 
     def reproduce_query(self, text: str, params: Mapping[str, Any]) -> str:
         """The command of the database's own shell for a query, without a password; empty where none is known."""
-        url = self.url.set(password=None) if self.url.password else self.url
+        url = _without_password(self.url)
         sql = shlex.quote(redact(read(text).write(lambda name: literal(params[name]))))
         backend = url.get_backend_name()
         if backend == "sqlite":
@@ -256,6 +260,10 @@ class Sql(Integration[Settings]):
             words = f"mysql -h {url.host} -P {url.port or 3306} -u {url.username} -p"
             return f"{words} {shlex.quote(url.database or '')} -e {sql}"
         return ""
+
+
+def _without_password(url: URL) -> URL:
+    return type(url).create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
 
 
 def _in_memory(url: URL) -> bool:
@@ -284,7 +292,7 @@ def _for_driver(text: str, params: Mapping[str, Any], style: str) -> tuple[str, 
     return written, tuple(params[name] for name in order)
 
 
-def _run_script(connection: Connection, text: str) -> None:
+def _run_script(text: str, connection: Connection) -> None:
     own = getattr(connection.connection.dbapi_connection, "executescript", None)
     if own is not None:  # SQLite knows best where a statement ends: triggers hold semicolons
         own(text)

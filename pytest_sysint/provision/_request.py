@@ -14,8 +14,9 @@ class ServiceRequest:
     """One integration that must be there.
 
     `way` is a word or `auto`. `options` are the keys of the `provision:` block that belong to ways, as plain values
-    with every reference resolved; a command's `environment` may be given apart from them. `folder` is where commands run and their relative paths start from;
-    `seed` is an absolute path or empty. `timeout` (seconds) is for one start, until the service answers.
+    with every reference resolved; a command's `environment` may be given apart from them. `folder` is where commands
+    run and their relative paths start from; `seed` is an absolute path or empty. `timeout` (seconds) is for one start,
+    until the service answers.
     """
 
     id: str

@@ -33,15 +33,20 @@ def serve(server: Server, service: str, options: Mapping[str, str], timeout: flo
         Unavailable: when it ends or is not ready in time, with its last lines.
 
     """
-    for tries_left in reversed(range(_TRIES)):
+    for _ in range(_TRIES):
         place = host.place(service, options)
         child = server.launch(place)
-        url = server.url(place)
-        why = until(server.ready(place, url), child.ended, timeout)
+        try:
+            url = server.url(place)
+            why = until(server.ready(place, url), child.ended, timeout)
+        except BaseException:
+            child.stop()
+            raise
         if not why:
             return Running(url, child.stop, server.detail, child.ended)
-        lost_port = bool(child.ended()) and port_taken(read(place.log))
+        output, has_ended = read(place.log), child.ended()
         child.stop()
-        if not (lost_port and tries_left):
-            raise Unavailable(f"{service}: {server.title} {why}", hint=as_hint(read(place.log)))
-    raise AssertionError("unreachable: the last try returns or raises")
+        failure = Unavailable(f"{service}: {server.title} {why}", hint=as_hint(output))
+        if not (has_ended and port_taken(output)):
+            break
+    raise failure

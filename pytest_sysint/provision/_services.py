@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ class Services:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         start = {"logs": str(self._logs.absolute()), "parent": os.getpid()}
-        self._process.stdin.write(json.dumps(start).encode() + b"\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it has ended already: there will be no address
+            self._process.stdin.write(json.dumps(start).encode() + b"\n")
+            self._process.stdin.flush()
         address = self._process.stdout.readline().decode().strip()
         self._process.stdout.close()
         if not address:

@@ -57,7 +57,11 @@ class ContainerWay:
             raise
         except Exception as error:
             raise Unavailable(f"{request.id}: image {image} could not be run: {error}") from error
-        why = until(ladder(cls, running.url), running.ended or _unknown, request.timeout)
+        try:
+            why = until(ladder(cls, running.url), running.ended or _unknown, request.timeout)
+        except BaseException:
+            running.stop()
+            raise
         if why:
             running.stop()
             raise Unavailable(f"{request.id}: image {image} {why}")

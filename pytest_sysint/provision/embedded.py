@@ -44,7 +44,11 @@ class EmbeddedWay:
         title = f"the embedded server ({recipe.module})"
         helper = ask(__name__, {"what": title, "type": request.type}, place, request.timeout, host)
         url = helper.words["url"]
-        why = until(ladder(cls, url), helper.child.ended, deadline - time.monotonic())
+        try:
+            why = until(ladder(cls, url), helper.child.ended, deadline - time.monotonic())
+        except BaseException:
+            helper.child.stop()
+            raise
         if why:
             helper.child.stop()
             raise Unavailable(f"{request.id}: {title} {why}", hint=as_hint(read(place.log)))

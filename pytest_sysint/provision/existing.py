@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pytest_sysint.core.errors import Unavailable
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.provisioning import Running
 from pytest_sysint.provision._host import Host
@@ -26,8 +25,6 @@ class Existing:
         return "" if getattr(provision, "url", "") else "set its `url:`"
 
     def start(self, request: ServiceRequest, _cls: Type, _host: Host, /) -> Running:
-        if not request.url:
-            raise Unavailable(f"{request.id} has no url", hint="set its `url:`, or let it be provisioned another way")
         return Running(request.url, _nothing)
 
 

@@ -15,6 +15,7 @@ MOST_CARDS = 100
 _OPEN_CARDS = 5
 _MOST_EXCHANGES = 8
 _MOST_LOG_LINES = 200
+_LONGEST = 4096
 
 
 class Room:
@@ -25,20 +26,34 @@ class Room:
 
     def take(self, result: Result) -> Evidence:
         """The exchanges and logs of a result as far as there is room."""
-        exchanges = tuple(map(_readable, result.exchanges[:_MOST_EXCHANGES]))
-        logs = tuple(clipped(line, 1000) for line in result.logs[-_MOST_LOG_LINES:])
-        size = sum(map(len, logs)) + sum(len(found.sent) + len(found.received) for found in exchanges)
+        exchanges, logs = result.exchanges[:_MOST_EXCHANGES], result.logs[-_MOST_LOG_LINES:]
+        texts = [*logs, *(text for found in exchanges for text in (found.sent, found.received))]
+        size = sum(min(len(text), _LONGEST) for text in texts)
         if size > self._left:
             return Evidence(left_out=len(result.exchanges) + len(result.logs))
         self._left -= size
-        return Evidence(exchanges, logs, len(result.exchanges) - len(exchanges) + len(result.logs) - len(logs))
+        return Evidence(
+            exchanges=tuple(map(_readable, exchanges)),
+            logs=tuple(clipped(line, 1000) for line in logs),
+            left_out=len(result.exchanges) - len(exchanges) + len(result.logs) - len(logs),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """An exchange, its texts readable and cut to size."""
+
+    title: str
+    sent: str
+    received: str
+    ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Exchanges and logs of one result."""
 
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[Conversation, ...] = ()
     logs: tuple[str, ...] = ()
     left_out: int = 0
     """How many exchanges and log lines only the JSON report has."""
@@ -154,11 +169,6 @@ def _shown(kinds: Counter[str]) -> str:
     return ", ".join(plural(number, f"{kind} check") for kind, number in kinds.items())
 
 
-def _readable(exchange: Exchange) -> Exchange:
-    return exchange.model_copy(
-        update={
-            "title": clipped(exchange.title, 500),
-            "sent": clipped(exchange.sent, 4096),
-            "received": clipped(exchange.received, 4096),
-        }
-    )
+def _readable(exchange: Exchange) -> Conversation:
+    sent, received = clipped(exchange.sent, _LONGEST), clipped(exchange.received, _LONGEST)
+    return Conversation(clipped(exchange.title, 500), sent, received, exchange.ms)

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from pytest_sysint.core.records import SEVERITIES, AuditEvent, Exchange, Result
-from pytest_sysint.reports._cards import Room, judgements
+from pytest_sysint.core.records import SEVERITIES, AuditEvent, Result
+from pytest_sysint.reports._cards import Conversation, Room, judgements
 from pytest_sysint.reports._models import Document
 from pytest_sysint.reports._statistics import response_time, was_run
 from pytest_sysint.reports._text import clipped, plain
@@ -153,7 +153,7 @@ class _Packer:
         }
         return {name: value for name, value in found.items() if value}
 
-    def _exchange(self, exchange: Exchange) -> list[Any]:
+    def _exchange(self, exchange: Conversation) -> list[Any]:
         texts = (self._text(exchange.title), self._text(exchange.sent), self._text(exchange.received))
         return [*texts, _ms(exchange.ms) if exchange.ms is not None else -1]
 

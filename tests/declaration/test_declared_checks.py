@@ -88,7 +88,8 @@ def test_references_become_what_the_operation_needs(probe: Any) -> None:
         ({"fetch": "/", "deep": -1}, [(("deep",), "must be 0 or more")]),
         ({"fetch": "/", "severity": "hihg"},
          [(("severity",), "unknown word 'hihg', did you mean 'high'? (allowed: critical, high, low, medium)")]),
-        ({"fetch": "/", "expect": None}, [(("expect",), "expects nothing; leave the key out, or give a map of subjects")]),
+        ({"fetch": "/", "expect": None},
+         [(("expect",), "expects nothing; leave the key out, or give a map of subjects")]),
         ({"fetch": "/", "timeout": "0s"}, [(("timeout",), "must be greater than 0")]),
         ({"fetch": "/", "retry": {"attempts": 0}}, [(("retry", "attempts"), "must be 1 or more")]),
     ],
@@ -138,8 +139,13 @@ def test_a_single_check_stands_for_a_list_of_one(probe: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "slug"),
-    [("Größe der Tabelle", "groe-der-tabelle"), ("日本", "check"), ("a" * 100, "a" * 60), ("SELECT count(*) AS n", "select-count-as-n")],
-)  # fmt: skip
+    [
+        ("Größe der Tabelle", "groe-der-tabelle"),
+        ("日本", "check"),
+        ("a" * 100, "a" * 60),
+        ("SELECT count(*) AS n", "select-count-as-n"),
+    ],
+)
 def test_slugs(name: str, slug: str) -> None:
     assert slug_of(name) == slug
 

@@ -175,7 +175,7 @@ class Typed(Declared):
     ratio: float = 0.0
     switch: bool = False
     either: str | int = ""
-    many: list[int] = []
+    many: tuple[int, ...] = ()
 
 
 def test_a_reference_becomes_a_number_only_where_a_text_does_not_fit() -> None:
@@ -188,7 +188,7 @@ def test_a_reference_becomes_a_number_only_where_a_text_does_not_fit() -> None:
         "many": [1, Referenced("2")],
     }
     read = read_model(Typed, raw)
-    assert read == Typed(text="5", number=5, ratio=5.0, switch=True, either="5", many=[1, 2])
+    assert read == Typed(text="5", number=5, ratio=5.0, switch=True, either="5", many=(1, 2))
     assert type(read.text) is str
 
 

@@ -89,7 +89,7 @@ def test_what_a_text_becomes(text: str, value: str) -> None:
     ],
 )
 def test_what_cannot_be_read(text: str, said: str) -> None:
-    with pytest.raises(BadReference, match=".*") as caught:
+    with pytest.raises(BadReference) as caught:
         read_template(text)
     assert said in str(caught.value)
 
@@ -127,13 +127,17 @@ def test_a_file_that_is_no_text(tmp_path: Path, name: str, said: str) -> None:
 
 
 def test_a_tenant_has_its_id_its_keys_and_its_variables() -> None:
-    keys = {("oak-wood", "token"): "declared-canary"}
+    keys: dict[tuple[str, str], str] = {
+        ("oak-wood", "token"): "declared-canary",
+        ("oak-wood", "region"): "written-region",
+    }
     options: dict[str, Any] = {"tenant": "oak-wood", "tenant_keys": lambda tenant, key: keys.get((tenant, key))}
     env = {"OAK_WOOD_API_KEY": "variable-canary", "OAK_WOOD_TOKEN": "not this"}
     assert expand("${tenant:id}", env, **options) == "oak-wood"
     assert expand("${tenant:token}", env, **options) == "declared-canary"
     assert expand("${tenant:api-key}", env, **options) == "variable-canary"
-    assert redact("declared-canary variable-canary oak-wood") == f"{MASK} {MASK} oak-wood"
+    assert expand("${tenant:region}", env, **options) == "written-region"
+    assert redact("declared-canary variable-canary oak-wood written-region") == f"{MASK} {MASK} oak-wood written-region"
     with pytest.raises(Nowhere, match="OAK_WOOD_OTHER is not set"):
         expand("${tenant:other}", env, **options)
 
@@ -174,8 +178,15 @@ def test_a_default_may_wait_too_and_only_when_it_is_needed() -> None:
 
 @pytest.mark.parametrize(
     ("attribute", "value"),
-    [("url", "amqp://u:p%40ss@h:5672/v"), ("host", "h"), ("port", "5672"), ("username", "u"), ("password", "p@ss"), ("path", "/v")],
-)  # fmt: skip
+    [
+        ("url", "amqp://u:p%40ss@h:5672/v"),
+        ("host", "h"),
+        ("port", "5672"),
+        ("username", "u"),
+        ("password", "p@ss"),
+        ("path", "/v"),
+    ],
+)
 def test_the_parts_of_a_url(attribute: str, value: str) -> None:
     template = read_template(f"${{integration:q.{attribute}}}")
     assert fill(template, {"q": {"url": "amqp://u:p%40ss@h:5672/v"}}) == value
@@ -204,8 +215,9 @@ def test_another_package_resolves(vault: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("nothing", "has no value"), ("broken", r"could not be resolved \(KeyError\)"), ("sealed", "is sealed")]
-)  # fmt: skip
+    ("what", "said"),
+    [("nothing", "has no value"), ("broken", r"could not be resolved \(KeyError\)"), ("sealed", "is sealed")],
+)
 def test_another_package_that_has_no_value(vault: None, what: str, said: str) -> None:
     with pytest.raises(Nowhere, match=said) as caught:
         expand(f"${{vault:{what}}}")

@@ -101,8 +101,18 @@ def test_the_same_key_admits_once(estate):
     assert again.headers["idempotent-replayed"] == "true"
     other = estate.care.post("/residents", admission(), headers=key)
     assert (other.status_code, other.json()["type"].rpartition("/")[2]) == (409, "key-reused")
+    # Erased is erased: nothing of the resident is kept for a replay.
+    assert estate.care.call("DELETE", f"/residents/{sent['externalId']}").status_code == 204
+    assert "idempotent-replayed" not in estate.care.post("/residents", sent, headers=key).headers
     # Another home may use the same key for itself.
     assert estate.care.post("/residents", admission(), headers=key, tenant="elmhurst").status_code == 201
+
+
+def test_a_reference_may_look_like_an_id(estate):
+    reference = str(uuid.uuid4())
+    resident = estate.care.post("/residents", admission(externalId=reference)).json()
+    assert estate.care.get(f"/residents/{reference}").json() == resident
+    assert estate.care.get(f"/residents/{resident['id']}").json() == resident
 
 
 def test_a_taken_reference_or_number_is_a_conflict(estate):

@@ -264,7 +264,7 @@ class TestCredentials:
         ("auth", "sent"),
         [
             (Auth(bearer=SecretStr("t0ken-one")), "authorization: Bearer t0ken-one"),
-            (Auth(basic=Basic(username="ann", password=SecretStr("pass"))), "authorization: Basic YW5uOnBhc3M="),
+            (Auth(basic=Basic(username="ann", password=SecretStr("p4ss-word"))), "authorization: Basic YW5uOnA0c3Mtd29yZA=="),
             (Auth(api_key=ApiKey(header="X-Key", value=SecretStr("k3y-one"))), "x-key: k3y-one"),
             (Auth(api_key=ApiKey(query="key", value=SecretStr("k/y one"))), "GET /?key=k%2Fy%20one HTTP"),
         ],

@@ -206,6 +206,22 @@ def test_writing_where_it_is_not_allowed(folder: Path) -> None:
     assert {put.value.rung, delete.value.rung} == {"write"}
 
 
+def test_what_is_written_and_taken_away_at_once_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = local(folder)
+    monkeypatch.setattr(live.client, "pipe_file", lambda *_: None)
+    with pytest.raises(Rejected, match="is not there"):
+        live.put("a", b"x", 1)
+
+
+def test_a_file_system_that_is_mounted_read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list(os.statvfs(folder))
+    seen[8] |= os.ST_RDONLY
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(seen))
+    with pytest.raises(Rejected, match="mounted read-only") as caught:
+        climb(list(local(folder).rungs()))
+    assert (caught.value.rung, caught.value.code) == ("write", "EROFS")
+
+
 def test_a_folder_within_that_cannot_be_read_is_said(folder: Path) -> None:
     (folder / "closed").mkdir(mode=0)
     with unprivileged(), pytest.raises(Denied, match="may not read"):

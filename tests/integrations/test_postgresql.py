@@ -546,7 +546,8 @@ def replica(url, tmp_path_factory, require) -> Iterator[str]:
         "-c",
         "fast",
     ]
-    subprocess.run(command, check=True, capture_output=True, timeout=60, cwd="/", **user)
+    copied = subprocess.run(command, capture_output=True, timeout=60, cwd="/", **user)
+    assert copied.returncode == 0, copied.stderr
     log = place.log.open("ab")
     server = subprocess.Popen(recipes._argv(binary, place), stdout=log, stderr=log, cwd="/", **user)
     words = psycopg.conninfo.conninfo_to_dict(url)
@@ -569,6 +570,8 @@ def _answers(url: str) -> bool:
 def test_replication_lag(make, replica, table):
     primary, standby = make(), make(replica)
     assert climb(standby)["read"] == "database 'postgres', replica"
+    there = "SELECT to_regclass('residents') IS NOT NULL AS there"
+    wait_until(lambda: run(standby, there).payload == [{"there": True}])
     wait_until(lambda: measure(standby, "replication_lag") == 0)
     assert measure(primary, "replication_lag") >= 0
     run(standby, "SELECT pg_wal_replay_pause()")

@@ -27,6 +27,7 @@ from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations._redis import measures as m
 from pytest_sysint.integrations._redis.replies import facts_of, parse_info, plain, shaped
 from pytest_sysint.integrations.redis import TYPE, Command, Redis, Settings
+from pytest_sysint.provision import ServiceRequest, Services
 
 
 @pytest.fixture
@@ -409,6 +410,51 @@ def test_a_connection_that_was_closed_while_it_rested_is_replaced(make, start):
     assert ask(live, "PING") == ["PONG"]
 
 
+def test_a_write_on_a_connection_that_was_just_closed_is_not_repeated(make, listen):
+    def handle(connection):
+        server(b"_\r\n")(Until(connection, b"SET"))
+
+    live = make(listen(handle))
+    ask(live, "GET a")
+    with pytest.raises(Unreachable):
+        run(live, "SET a b")
+    ask(live, "GET a")
+
+
+class Until:
+    """A connection that ends when this word comes."""
+
+    def __init__(self, connection, word):
+        self.sendall = connection.sendall
+        self._connection, self._word = connection, word
+
+    def recv(self, size):
+        request = self._connection.recv(size)
+        return b"" if self._word in request and b"SETINFO" not in request else request
+
+
+def test_a_read_on_a_connection_that_was_just_closed_is_repeated(make, listen):
+    first = []
+
+    def handle(connection):
+        first.append(connection)
+        server(b"+PONG\r\n")(Until(connection, b"GET") if len(first) == 1 else connection)
+
+    live = make(listen(handle))
+    assert ask(live, "PING", "GET a") == ["PONG", "PONG"]
+    assert len(first) == 2
+
+
+def test_a_connection_with_more_than_was_asked_for_is_not_used_again(make, listen):
+    live = make(listen(server(b"+one\r\n+two\r\n")))
+    assert ask(live, "GET a", "GET b") == ["one", "one"]
+
+
+def test_words_that_cannot_be_sent(make, start):
+    with pytest.raises(Rejected, match="cannot be sent"):
+        make(start()).execute(("SET", "a", None), 2)
+
+
 def test_many_threads(make, start):
     live = make(start())
     with ThreadPoolExecutor(16) as pool:
@@ -610,6 +656,15 @@ def test_a_server_that_tells_nothing_of_itself(make, real_service):
     assert [measured(live, measure) for measure in m.MEASURES] == [None] * len(m.MEASURES)
 
 
+def test_a_measure_of_a_server_that_still_loads(make, listen):
+    with pytest.raises(Rejected, match="still loading"):
+        measured(make(listen(server(b"-LOADING Redis is loading\r\n"))), m.UsedMemory)
+
+
+def test_an_info_that_is_none(make, listen):
+    assert measured(make(listen(server(b":1\r\n"))), m.UsedMemory) is None
+
+
 def test_a_measure_that_the_user_may_not_take(make, start):
     port = start()
     ask(make(port), "ACL SETUSER app on >app-password ~* +get")
@@ -618,6 +673,23 @@ def test_a_measure_that_the_user_may_not_take(make, start):
 
 
 # the type
+
+
+def test_a_container(make, require, monkeypatch, tmp_path):
+    image = "sysint-test/redis"
+    found = shutil.which("docker") and subprocess.run(
+        ["docker", "images", "--quiet", image], capture_output=True, timeout=10, check=False
+    )
+    require(found and found.stdout.strip(), "Docker with the images of .ci/images is needed (.ci/docker start)")
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+    services = Services(logs=tmp_path)
+    try:
+        request = ServiceRequest(id="contained", type="redis", way="container", options={"image": image})
+        provided = services.provide(request)
+        assert provided.detail == f"image {image}"
+        assert climb(make(provided.url))["ping"] == "PONG"
+    finally:
+        services.close()
 
 
 def test_the_native_client(make, start):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import urllib.request
@@ -13,6 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, TimedOut, TlsFailed, Unreachable
+from pytest_sysint.core.provisioning import Place, free_port
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations._boto import round_up
 from pytest_sysint.integrations._file_operations import RoundTrip
@@ -110,8 +115,6 @@ def test_rung_tls_on_a_plain_port(make, listen):
 
 
 def test_a_client_certificate_is_sent(make, listen, certificates):
-    import ssl
-
     context = certificates.context(certificates.server())
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(certificates.authority)
@@ -208,9 +211,6 @@ def closing(connection):
 
 
 def resetting(connection):
-    import socket
-    import struct
-
     connection.recv(65536)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -275,18 +275,46 @@ def test_content_that_breaks_off(make, listen):
     assert caught.value.rung == "read"
 
 
-def test_listing_ends_with_the_timeout(make, listen):
-    page = LISTING.replace(b"false", b"true").replace(
-        b"</ListB", b"<NextContinuationToken>x</NextContinuationToken></ListB"
-    )
+def pages(tokens):
+    """A listing that goes on and on."""
 
     def handle(connection):
         while connection.recv(65536):
+            token = b"<NextContinuationToken>%d</NextContinuationToken></ListB" % next(tokens)
+            page = LISTING.replace(b"false", b"true").replace(b"</ListB", token)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page))
 
-    live = make(f"{KEY}127.0.0.1:{listen(handle)}/docs")
-    with pytest.raises(CallError):
+    return handle
+
+
+def test_listing_ends_with_the_timeout(make, listen):
+    live = make(f"{KEY}127.0.0.1:{listen(pages(itertools.count()))}/docs")
+    with pytest.raises(TimedOut, match="was not listed within 100ms") as caught:
         live.list("", 0.1)
+    assert caught.value.rung == "read"
+
+
+def test_a_listing_that_goes_round_in_circles(make, listen):
+    live = make(f"{KEY}127.0.0.1:{listen(pages(itertools.repeat(1)))}/docs")
+    with pytest.raises(Garbled):
+        live.list("", 2)
+
+
+def test_a_bucket_whose_name_cannot_be(make, dead_port):
+    with pytest.raises(Rejected, match="cannot be sent"):
+        make(f"{KEY}127.0.0.1:{dead_port}/not%20a%20name").list("", 2)
+
+
+def test_content_that_is_not_given(make, listen):
+    body = b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"
+    live = make(f"{KEY}127.0.0.1:{listen(answer(b'403 Forbidden', body))}/docs")
+    with pytest.raises(Denied, match="GetObject was refused"):
+        live.get("a", 2)
+    broken = b"<Error><Code>InvalidRequest</Code><Message>Odd.</Message></Error>"
+    live = make(f"{KEY}127.0.0.1:{listen(answer(b'400 Bad Request', broken))}/docs")
+    for call in (live.get, live.stat):
+        with pytest.raises(Rejected, match=r"400|InvalidRequest"):
+            call("a", 2)
 
 
 def test_credentials_that_are_nowhere(make, monkeypatch, tmp_path, url):
@@ -363,6 +391,15 @@ def test_amazon_is_where_no_endpoint_is_named(make):
     live = make("s3://docs", access_key="a", secret_key="bbbb", region="eu-west-2")
     assert live.client.meta.endpoint_url == "https://s3.eu-west-2.amazonaws.com"
     assert [rung.name for rung in live.rungs()] == ["dns", "tcp", "tls", "authentication", "ping", "read"]
+
+
+def test_the_recipe_ends_its_server_when_there_can_be_no_such_bucket(tmp_path):
+    (recipe,) = TYPE.recipes
+    place = Place("documents", tmp_path, free_port(), {"bucket": "No Name"})
+    with pytest.raises(Rejected, match="cannot be sent"):
+        recipe.start(place)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", place.port), 1)
 
 
 def test_bucket_names():

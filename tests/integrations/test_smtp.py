@@ -247,6 +247,13 @@ def test_a_server_on_which_nobody_can_log_on(make, serve):
     assert caught.value.rung == "authentication"
 
 
+def test_a_server_that_wants_to_be_logged_on_in_another_way(make, listen):
+    port = listen(answers(EHLO=b"250-x\r\n250 AUTH XOAUTH2\r\n"))
+    with pytest.raises(Denied, match="No suitable authentication method") as caught:
+        climb(make(f"smtp://app:app-password@localhost:{port}", starttls="off"))
+    assert caught.value.rung == "authentication"
+
+
 def test_rung_read(make, serve):
     with pytest.raises(Rejected, match="553") as caught:
         climb(make(serve(), sender="spammer@example.org"))
@@ -311,9 +318,11 @@ def resetting(connection):
 
 @pytest.mark.parametrize("handler", [resetting, lambda connection: None], ids=["reset", "close"])
 def test_a_server_that_ends_the_connection(make, listen, handler):
-    with pytest.raises(Unreachable) as caught:
-        climb(make(listen(handler)))
-    assert (caught.value.rung, caught.value.transient) == ("ping", True)
+    live = make(listen(handler))
+    for call in (lambda: climb(live), lambda: live.client):
+        with pytest.raises(Unreachable) as caught:
+            call()
+        assert (caught.value.rung, caught.value.transient) == ("ping", True)
 
 
 def test_a_connection_lost_after_the_text_is_not_worth_another_try(make, listen):
@@ -388,6 +397,10 @@ def test_send_and_received(make, serve):
     assert seen.facts["count"] == 1
     assert 0 <= seen.facts["newest_age"] < 60
     assert mail_for(live, "bob@example.org").facts["count"] == 1
+    own = compose(["ada@example.org"], "Own sender", "x")
+    own["From"] = "other@example.org"
+    live.deliver(own, "", ["ada@example.org"], 2)
+    assert mail_for(live).payload[-1]["from"] == "other@example.org"
     nobody = mail_for(live, "eve@example.org")
     assert (nobody.payload, nobody.facts) == ([], {"count": 0, "newest_age": None})
 
@@ -457,6 +470,28 @@ def test_mail_that_is_not_well_formed(tmp_path):
     found = {message["text"] for message in read_maildir(tmp_path, "a@b", 10)}
     assert len(found) == 2
     assert None in found
+
+
+def test_mail_that_is_removed_while_it_is_read(tmp_path, monkeypatch):
+    for part in ("new", "cur"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "new/1").symlink_to("gone")
+    (tmp_path / "new/2").write_bytes(b"To: a@b\r\n\r\n")
+
+    def gone(_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", gone)
+    assert read_maildir(tmp_path, "a@b", 10) == []
+
+
+def test_a_mailbox_that_we_may_not_read(make, tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pytest_sysint.integrations.smtp.read_maildir", denied)
+    with pytest.raises(Denied, match="Permission denied"):
+        mail_for(make("smtp://h", mailbox=str(tmp_path)))
 
 
 def test_many_threads(make, serve):

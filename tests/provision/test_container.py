@@ -87,8 +87,13 @@ def test_one_that_dies_at_start_shows_its_last_lines(contain: Provide, services:
 
 
 def test_one_that_never_answers_is_given_up(contain: Provide, services: Services) -> None:
-    with pytest.raises(Unavailable, match="image sysint-test/redis was not ready within 500ms: ping: "):
+    with pytest.raises(Unavailable, match="image sysint-test/redis was not ready within 500ms: "):
         contain(recipe={"command": "exec sleep 600", "words": "hasty"}, timeout=0.5)
+
+
+def test_a_recipe_that_fails_is_one_line(contain: Provide) -> None:
+    with pytest.raises(Unavailable, match=r"redis could not be run: .*a mistake of the type's author"):
+        contain(words="careless")
 
 
 def test_an_image_that_cannot_be_had_is_one_line(contain: Provide) -> None:

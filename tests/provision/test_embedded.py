@@ -35,6 +35,17 @@ def test_one_that_fails_shows_why(services: Services, provide: Provide) -> None:
     assert caught.value.hint.splitlines()[-1].strip() == "RuntimeError: the embedded server has no wings"
 
 
+def test_one_that_says_why_it_cannot_be_is_believed(provide: Provide) -> None:
+    with pytest.raises(Unavailable) as caught:
+        provide(way="embedded", words="polite")
+    assert (caught.value.message, caught.value.hint) == ("the embedded server needs a licence", "buy one")
+
+
+def test_one_that_takes_too_long_is_given_up(provide: Provide) -> None:
+    with pytest.raises(Unavailable, match=r"the embedded server \(json\) gave no answer within 500ms"):
+        provide(way="embedded", words="slow", timeout=0.5)
+
+
 def test_it_says_what_to_install(provide: Provide) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(way="embedded", type="stand_in_absent")

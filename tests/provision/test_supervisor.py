@@ -42,7 +42,9 @@ except KeyboardInterrupt:
 """
 FORK = """
 import time
-print(os.fork(), flush=True)
+fork = os.fork()
+if fork:
+    print(fork, flush=True)
 time.sleep(600)
 """
 
@@ -270,6 +272,25 @@ def test_the_same_answer_for_everybody_when_it_cannot_be(provide: Provide) -> No
     assert "install absent-server (not on PATH nor in /opt/absent/*/bin)" in hint
     assert "install the Python module absent_package" in hint
     assert len(hint.splitlines()) == 2
+
+
+def test_a_mistake_of_a_type_is_said_and_its_service_is_ended(
+    services: Services, provide: Provide, tmp_path: Path, wait_for_end: Wait
+) -> None:
+    starts = tmp_path / "starts"
+    with pytest.raises(Unavailable, match="unexpected TypeError: a mistake of the type's author"):
+        provide(words=f"puzzling meet:{starts}:1")
+    wait_for_end(int(starts.read_text()))
+    assert provide("other").url
+
+
+def test_a_supervisor_that_cannot_start_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    services = Services(logs=tmp_path)
+    with pytest.raises(Unavailable, match=r"the supervisor of services did not start \(exit code 1\)"):
+        services.address()
+    services.close()
 
 
 def test_a_secret_is_never_shown(services: Services, provide: Provide, tmp_path: Path, ask: Ask) -> None:

@@ -151,7 +151,7 @@ class ConsumerLag(Measure):
 
     def reproduce(self, integration: Any) -> str:
         group = shlex.quote(self.group)
-        return f"kafka-consumer-groups.sh --bootstrap-server {integration.servers} --describe --group {group}"
+        return f"kafka-consumer-groups.sh --bootstrap-server {integration.access.bootstrap} --describe --group {group}"
 
 
 class UnderReplicatedPartitions(_Listed):

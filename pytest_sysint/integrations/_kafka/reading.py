@@ -52,19 +52,32 @@ def positions(
         return offsets(admin, topic, partitions, spec, deadline)
 
     specs = library().admin.OffsetSpec
-    if isinstance(start, int) and start >= 0:
-        return dict.fromkeys(partitions, start)
     if start == "earliest":
         return at(specs.earliest())
     ends = at(specs.latest())
     if start == "latest":
         return ends
+    if isinstance(start, int) and start >= 0:
+        return _at_offset(topic, start, ends)
     if isinstance(start, int):
         begins = at(specs.earliest())
         return {partition: max(end + start, begins[partition]) for partition, end in ends.items()}
     moment = instant(start, datetime.now(UTC))
     since = at(specs.for_timestamp(int(moment.timestamp() * 1000)))
     return {partition: offset if offset >= 0 else ends[partition] for partition, offset in since.items()}
+
+
+def _at_offset(topic: str, start: int, ends: Mapping[int, int]) -> dict[int, int]:
+    """That offset, where a partition has come so far; its end where it has not."""
+    longest = max(ends.values())
+    if start > longest:
+        raise Rejected(
+            f"'{topic}' has no offset {start}: its longest partition ends at {longest}",
+            rung="read",
+            code="OFFSET_OUT_OF_RANGE",
+            hint="was the topic deleted and created again?",
+        )
+    return {partition: min(start, end) for partition, end in ends.items()}
 
 
 def latest(admin: Client, topic: str, partitions: Iterable[int], deadline: Deadline) -> dict[int, int]:
@@ -106,7 +119,7 @@ def _committed(
 ) -> list[TopicPartition]:
     of = [library().TopicPartition(topic, partition) for partition in partitions] or None
     asked = [library().ConsumerGroupTopicPartitions(group, of)]
-    answer: dict[str, Any] = admin.call_settled(
+    answer: dict[str, Any] = admin.call(
         lambda seconds: admin.native.list_consumer_group_offsets(asked, request_timeout=seconds), deadline
     )
     found: list[TopicPartition] = answer[group].topic_partitions

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from pytest_sysint.core.errors import CallError
+from pytest_sysint.core.errors import CallError, TimedOut
 from pytest_sysint.core.model import Declared
 from pytest_sysint.integrations._kafka.wire import Client, library
 from pytest_sysint.integrations._messages import Deadline, read_seed, read_seed_as
 
 LOG = logging.getLogger(__name__)
+_PAUSE = 0.05
 _STAND_IN = "mockCluster"
 """How librdkafka's stand-in names its cluster: it cannot be told to create a topic, only asked for it."""
 _EXPECTED = "a list of topics: names, or maps of name, partitions, replicas, config"
 
 
+_Name = Annotated[str, Field(min_length=1)]
+
+
 class Topic(Declared):
     """One topic of a seed."""
 
-    name: str = Field(min_length=1)
+    name: _Name
     partitions: int = Field(default=1, ge=1)
     replicas: int = Field(default=1, ge=1)
     config: dict[str, str] = Field(default_factory=dict)
 
 
-_TOPICS: TypeAdapter[list[str | Topic]] = TypeAdapter(list[str | Topic])
+_TOPICS: TypeAdapter[list[_Name | Topic]] = TypeAdapter(list[_Name | Topic])
 
 
 def topics_in(path: Path) -> list[Topic]:
@@ -73,6 +79,20 @@ def _create(admin: Client, topics: list[Topic], deadline: Deadline) -> None:
     except CallError as error:
         if error.code != "TOPIC_ALREADY_EXISTS":  # somebody was faster
             raise
+    names = {topic.name for topic in topics}
+    while names - _served(admin, deadline):  # a broker hears of a new topic a little later than the controller
+        if not deadline.left:
+            raise TimedOut(f"{', '.join(sorted(names))}: created, but not served within {deadline}", rung="write")
+        time.sleep(_PAUSE)
+
+
+def _served(admin: Client, deadline: Deadline) -> set[str]:
+    found = admin.metadata(deadline).topics.values()
+    return {
+        topic.topic
+        for topic in found
+        if topic.partitions and all(partition.leader >= 0 for partition in topic.partitions.values())
+    }
 
 
 def _evoke(admin: Client, topic: Topic, deadline: Deadline) -> None:

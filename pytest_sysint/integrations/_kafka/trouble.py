@@ -33,6 +33,8 @@ class Cause(NamedTuple):
 _LISTENER = "is this the right listener? one for TLS, for SASL, or of another protocol hangs up so"
 _ACL = "the broker's ACLs do not allow this user to do that"
 _DOWN = "is the broker started, and does it advertise an address that this machine can reach?"
+_STARTING = "a broker is still starting, or was just replaced"
+_HEADLESS = "a partition has no leader: is a broker down?"
 _SLOW = "the broker hangs, is overloaded, or advertises an address that this machine cannot reach"
 
 _CAUSES: dict[str, Cause] = {
@@ -51,8 +53,12 @@ _CAUSES: dict[str, Cause] = {
     "_TIMED_OUT_QUEUE": Cause(TimedOut, "ping", _SLOW),
     "_MSG_TIMED_OUT": Cause(TimedOut, "write", _SLOW),
     "REQUEST_TIMED_OUT": Cause(TimedOut, "ping", "replicas are slow or down, or the broker is overloaded"),
-    "COORDINATOR_LOAD_IN_PROGRESS": Cause(TimedOut, "read", "the broker is still starting"),
-    "COORDINATOR_NOT_AVAILABLE": Cause(TimedOut, "read", "the broker is still starting, or is overloaded"),
+    "COORDINATOR_LOAD_IN_PROGRESS": Cause(TimedOut, "read", _STARTING),
+    "COORDINATOR_NOT_AVAILABLE": Cause(TimedOut, "read", _STARTING),
+    "NOT_COORDINATOR": Cause(TimedOut, "read", _STARTING),
+    "NOT_LEADER_FOR_PARTITION": Cause(TimedOut, "read", _STARTING),
+    "LEADER_NOT_AVAILABLE": Cause(Rejected, "read", _HEADLESS),
+    "_NOENT": Cause(Rejected, "read", _HEADLESS),
     "UNKNOWN_TOPIC_OR_PART": Cause(Rejected, "read", "create the topic, or check its name for a slip"),
     "_UNKNOWN_PARTITION": Cause(Rejected, "read", "the topic has fewer partitions"),
     "_AUTO_OFFSET_RESET": Cause(Rejected, "read", "the topic has no such offset: it is past the end, or was removed"),
@@ -73,7 +79,18 @@ _TELLING = (
 """Codes that say why nobody answers, the most telling first."""
 FINAL = frozenset({"_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED", "_SSL", "_BAD_MSG"})
 """Of these, what does not get better by waiting."""
-_VAGUE = frozenset({"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_TIMED_OUT_QUEUE", "_MSG_TIMED_OUT"})
+UNSETTLED = frozenset(
+    {
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "NOT_COORDINATOR",
+        "NOT_LEADER_FOR_PARTITION",
+        "LEADER_NOT_AVAILABLE",
+        "NOENT",
+    }
+)
+"""Codes of our errors for what gets better by itself, when a broker has just come or gone."""
+VAGUE = frozenset({"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_TIMED_OUT_QUEUE", "_MSG_TIMED_OUT"})
 """What a failed call says when it does not know why."""
 
 _PREFIX = re.compile(r"^(?:\[thrd:[^\]]*\]: )?(?:[a-z_]+://)?(\S+?:\d+)/\S+: ")
@@ -86,7 +103,7 @@ class Trouble:
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def on_error(self, error: KafkaError) -> None:
         """The `error_cb` of a client."""
@@ -101,23 +118,29 @@ class Trouble:
             self._note(CLOSED, _SUFFIX.sub("", found["why"]))
 
     def _note(self, code: str, text: str) -> None:
-        with self._lock:
+        with self._changed:
             self._said["_SSL" if "SSL handshake failed" in text else code] = text
+            self._changed.notify_all()
 
     def clear(self) -> None:
         """The client has had an answer: what was wrong before is over."""
-        with self._lock:
+        with self._changed:
             self._said.clear()
 
     def is_final(self) -> bool:
         """Whether something was said that does not get better by waiting."""
-        with self._lock:
+        with self._changed:
             return not FINAL.isdisjoint(self._said)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it is said why nobody answers: a call may fail before that."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._said.keys().isdisjoint(_TELLING), seconds)
 
     def explain(self, code: str, text: str, where: str, waited: str) -> CallError:
         """A failed call in words: its own code, or where that is vague what was said beside it."""
-        if code in _VAGUE:
-            with self._lock:
+        if code in VAGUE:
+            with self._changed:
                 said = dict(self._said)
             known = next((telling for telling in _TELLING if telling in said), None)
             if known is None:

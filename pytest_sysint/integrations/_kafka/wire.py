@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_sysint.core.errors import CallError, Rejected, TlsFailed
 from pytest_sysint.core.integration import Rung
 from pytest_sysint.core.secrets import redact
-from pytest_sysint.integrations._kafka.trouble import Trouble
+from pytest_sysint.integrations._kafka.trouble import UNSETTLED, VAGUE, Trouble
 from pytest_sysint.integrations._messages import Deadline
 from pytest_sysint.integrations._net import Route
 from pytest_sysint.integrations._tls import Tls, context_for
@@ -30,8 +30,7 @@ _GRACE = 0.5
 _LEAST = 0.05
 """Seconds that any call is given: librdkafka takes 0 or less for something else."""
 _PAUSE = 0.1
-"""Seconds between two questions to a coordinator that is not ready."""
-_UNSETTLED = frozenset({"COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"})
+"""Seconds between two questions to a broker that is not ready."""
 
 
 def library() -> Any:
@@ -114,9 +113,13 @@ class Client:
         while not self._ended.is_set():
             self.native.poll(_SERVE)
 
+    def stop(self) -> None:
+        """Have its thread end soon."""
+        self._ended.set()
+
     def close(self) -> None:
         """End it; what it has not sent yet is dropped."""
-        self._ended.set()
+        self.stop()
         self._thread.join()
         if hasattr(self.native, "purge"):
             self.native.purge()
@@ -159,12 +162,21 @@ class Client:
         return future.result()
 
     def call(self, start: Callable[[float], Mapping[K, Future[T]]], deadline: Deadline) -> dict[K, T]:
-        """An admin call: `start` gets the seconds that are left and gives futures.
+        """An admin call: `start` gets the seconds that are left and gives futures. Is repeated while leaders change.
 
         Raises:
             CallError: when one of them fails or nobody answers.
 
         """
+        while True:
+            try:
+                return self._call(start, deadline)
+            except CallError as error:
+                if error.code not in UNSETTLED or deadline.left < _PAUSE:
+                    raise
+            time.sleep(_PAUSE)
+
+    def _call(self, start: Callable[[float], Mapping[K, Future[T]]], deadline: Deadline) -> dict[K, T]:
         if not self._well:
             self.metadata(deadline)
         seconds = max(deadline.left, _LEAST)
@@ -173,16 +185,6 @@ class Client:
             return {key: future.result(seconds + _GRACE) for key, future in start(seconds).items()}
 
         return self._guarded(talk, deadline)
-
-    def call_settled(self, start: Callable[[float], Mapping[K, Future[T]]], deadline: Deadline) -> dict[K, T]:
-        """The same for calls to a group's coordinator: one that is still starting is asked again."""
-        while True:
-            try:
-                return self.call(start, deadline)
-            except CallError as error:
-                if error.code not in _UNSETTLED or deadline.left < _PAUSE:
-                    raise
-            time.sleep(_PAUSE)
 
     def deliver(self, topic: str, deadline: Deadline, **message: Any) -> Message:
         """Send a message, and wait until the broker has it.
@@ -224,6 +226,7 @@ class Client:
 
     def explain(self, code: str, text: str, deadline: Deadline) -> CallError:
         """A failed call in words."""
+        self.trouble.wait(min(deadline.left, _GRACE) if code in VAGUE else 0)
         error = self.trouble.explain(code, text, self._brokers.where, str(deadline))
         if error.transient:
             self._well = False

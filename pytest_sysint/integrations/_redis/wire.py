@@ -139,10 +139,13 @@ class Connections:
         return (SSLConnection, {**options, **self._encryption()}) if target.secure else (Connection, options)
 
     def _encryption(self) -> dict[str, Any]:
+        import inspect
         import ssl
 
+        from redis import SSLConnection
+
         tls = self._tls
-        return {
+        options: dict[str, Any] = {
             "ssl_cert_reqs": "required" if tls.verify else "none",
             "ssl_check_hostname": tls.verify,
             "ssl_ca_certs": tls.ca or None,
@@ -151,3 +154,7 @@ class Connections:
             "ssl_password": reveal(tls.key_password) or None,
             "ssl_min_version": ssl.TLSVersion.TLSv1_3 if tls.minimum == "1.3" else ssl.TLSVersion.TLSv1_2,
         }
+        if "ssl_exclude_verify_flags" in inspect.signature(SSLConnection).parameters:
+            # From Python 3.13 on it refuses many certificates of private authorities, which the rung `tls` takes.
+            options["ssl_exclude_verify_flags"] = [ssl.VERIFY_X509_STRICT]
+        return options

@@ -67,12 +67,7 @@ class Sessions:
             CallError: of the given rung, or of the step that went wrong on the way.
 
         """
-        deadline = time.monotonic() + timeout
-        where = self._target.where
-        try:
-            session = self._rested(deadline) or self._open(deadline)
-        except (smtplib.SMTPException, OSError) as error:
-            raise explain(error, where, "ping", timeout) from None
+        session = self._greeted(timeout)
         try:
             for wanted in _STEPS[_STEPS.index(session.step) + 1 : _STEPS.index(step) + 1]:
                 self._advance(session, wanted, timeout)
@@ -80,7 +75,7 @@ class Sessions:
             yield session
         except (smtplib.SMTPException, OSError) as error:
             session.close()
-            raise explain(error, where, rung, timeout) from None
+            raise explain(error, self._target.where, rung, timeout) from None
         except BaseException:
             session.close()
             raise
@@ -88,9 +83,13 @@ class Sessions:
             self._resting.append(session)
 
     def open(self, timeout: float) -> Session:
-        """A new conversation, logged on, that is the caller's to close."""
-        deadline = time.monotonic() + timeout
-        session = self._open(deadline)
+        """A new conversation, logged on, that is the caller's to close.
+
+        Raises:
+            CallError: of the step that went wrong.
+
+        """
+        session = self._greeted(timeout, fresh=True)
         try:
             for wanted in _STEPS[1:]:
                 self._advance(session, wanted, timeout)
@@ -105,6 +104,13 @@ class Sessions:
             sessions, self._resting = self._resting, []
         for session in sessions:
             session.close()
+
+    def _greeted(self, timeout: float, *, fresh: bool = False) -> Session:
+        deadline = time.monotonic() + timeout
+        try:
+            return (None if fresh else self._rested(deadline)) or self._open(deadline)
+        except (smtplib.SMTPException, OSError) as error:
+            raise explain(error, self._target.where, "ping", timeout) from None
 
     def _rested(self, deadline: float) -> Session | None:
         while True:

@@ -31,8 +31,6 @@ _CREDENTIALS = {
 
 def explain(error: Exception, where: str, rung: str, timeout: float) -> CallError:
     """An error of smtplib or of its connection as the right CallError. `rung` says where the conversation stood."""
-    if isinstance(error, CallError):
-        return error
     if isinstance(error, smtplib.SMTPResponseException):
         return reply_error(error.smtp_code, text_of(error.smtp_error), where, rung)
     if isinstance(error, smtplib.SMTPNotSupportedError):

@@ -78,8 +78,9 @@ const sortKeys = {
 
 function sorted(found) {
   const down = filters.sort.startsWith("-");
-  const key = sortKeys[filters.sort.replace(/^-/, "")];
-  if (!key) return found;
+  const name = filters.sort.replace(/^-/, "");
+  if (!Object.hasOwn(sortKeys, name)) return found;
+  const key = sortKeys[name];
   const sign = down ? -1 : 1;
   return found
     .map((result) => [key(result), result])

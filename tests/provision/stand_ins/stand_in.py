@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pytest_sysint.core.errors import Garbled, Rejected, Unreachable
+from pytest_sysint.core.errors import Garbled, Rejected, Unavailable, Unreachable
 from pytest_sysint.core.integration import Integration, Rung, Settings
 from pytest_sysint.core.provisioning import Embedded, LocalBinary, Place, Running
 
@@ -45,7 +45,13 @@ class StandIn(Integration[StandInSettings]):
         return None
 
     def rungs(self) -> list[Rung]:
-        return [Rung("ping", lambda timeout: str(ask(self.settings.url, timeout)["pid"]))]
+        return [Rung("ping", self._ping)]
+
+    def _ping(self, timeout: float) -> str:
+        about = ask(self.settings.url, timeout)
+        if "puzzling" in about.get("words", []):
+            raise TypeError("a mistake of the type's author")
+        return str(about["pid"])
 
     def seed(self, path: Path, timeout: float) -> None:
         if "broken" in path.read_text():
@@ -85,6 +91,10 @@ def _embedded(place: Place) -> Running:
     print("embedded server speaking")
     if "die" in place.options.get("words", ""):
         raise RuntimeError("the embedded server has no wings")
+    if "polite" in place.options.get("words", ""):
+        raise Unavailable("the embedded server needs a licence", hint="buy one")
+    if "slow" in place.options.get("words", ""):
+        threading.Event().wait()
     listener = socket.create_server(("127.0.0.1", place.port))
     about = json.dumps({"pid": os.getpid(), "cwd": str(Path.cwd())}).encode() + b"\n"
 

@@ -11,6 +11,8 @@ def _contain(image: str, place: Place) -> Running:
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+    if "careless" in place.options.get("words", ""):
+        raise KeyError("a mistake of the type's author")
     container = DockerContainer(image).with_exposed_ports(6379)
     if "command" in place.options:
         container.with_command(["sh", "-c", place.options["command"]])
