@@ -1,4 +1,4 @@
-"""Times whole commands, several times, in turn: a noisy machine slows both sides alike, so the ratio of medians holds."""
+"""Times whole commands, in turn, several times: a noisy machine slows both sides alike, and the ratio holds."""
 
 from __future__ import annotations
 

@@ -8,12 +8,9 @@ imported when `--sysint` is given.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _OPTIONS: tuple[tuple[str, Literal["string", "args"], dict[str, Any]], ...] = (
     ("env", "string", {"metavar": "NAME", "help": "environment of the declaration to test"}),
@@ -26,7 +23,7 @@ _OPTIONS: tuple[tuple[str, Literal["string", "args"], dict[str, Any]], ...] = (
     (
         "report",
         "args",
-        {"action": "append", "metavar": "FORMAT[:PATH]", "help": "write this report (repeatable; default: json and html)"},
+        {"action": "append", "metavar": "FORMAT[:PATH]", "help": "write this report (repeatable; default: json, html)"},
     ),
     ("reports-dir", "string", {"metavar": "DIR", "help": "where reports and the journal go (default: reports)"}),
 )
@@ -90,7 +87,7 @@ def _idle_fixtures() -> object:
 
 def _skipping(name: str) -> Any:
     @pytest.fixture(name=name)
-    def skip(self: object) -> Iterator[None]:
+    def skip(_: object) -> None:
         pytest.skip("needs the declared integrations: run pytest with --sysint")
 
     return skip

@@ -11,6 +11,7 @@ def declarations_in(paths: Sequence[str]) -> list[Path]:
 
     Raises:
         UsageError: when one does not exist, or none is found.
+
     """
     from pytest_sysint.core.errors import UsageError
     from pytest_sysint.declaration import find_declarations

@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     root = Path.cwd()
     paths = find_declarations([Path(path) for path in arguments.paths], root)
     if not paths:
-        raise UsageError(f"no declaration in {', '.join(arguments.paths)}", hint="`sysint init` writes one to start from")
+        where = ", ".join(arguments.paths)
+        raise UsageError(f"no declaration in {where}", hint="`sysint init` writes one to start from")
     declarations = load(paths, environment=arguments.env, tenants=arguments.tenant or None)
     selection = Selection(*(frozenset(getattr(arguments, name)) for name in ("kind", "type", "integration", "tenant")))
     for declaration in declarations:
@@ -84,4 +85,6 @@ def _integration(planned: Sequence[Planned]) -> Iterable[str]:
         yield f"{line}\n      refused: {items[0].refused}" if items[0].refused else line
 
 
-COMMAND = Command("plan", "say what a run would do, to whom and with which effect, without connecting", add_arguments, run)
+COMMAND = Command(
+    "plan", "say what a run would do, to whom, with which effect; connects to nothing", add_arguments, run
+)

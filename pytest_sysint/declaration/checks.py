@@ -83,6 +83,7 @@ def read_check(raw: Mapping[str, Any], cls: Type) -> DeclaredCheck:
 
     Raises:
         Mistakes: everything that is wrong with it, with paths relative to `raw`.
+
     """
     chosen = _operation(raw, cls)
     fields = fields_by_key(chosen)
@@ -167,6 +168,7 @@ def read_checks(raw: Any, cls: Type) -> tuple[DeclaredCheck, ...]:
 
     Raises:
         Mistakes: everything that is wrong with any of them, and names that stand twice.
+
     """
     if not isinstance(raw, (list, Mapping)) or not raw:
         raise Mistakes(Mistake((), f"expected a list of checks, got {came(raw) if raw else 'nothing in it'}"))

@@ -40,6 +40,7 @@ def read_model(model: type[M], raw: Any) -> M:
     Raises:
         Mistakes: everything that is wrong, with paths relative to `raw`. What merely follows from a reference that
             leads nowhere is left out, so there may be none.
+
     """
     found = _attempt(model, raw)
     if isinstance(found, list):

@@ -44,6 +44,7 @@ def load(
     Raises:
         DeclarationError: with everything that is wrong.
         UsageError: for an environment or a tenant that is not declared.
+
     """
     with _without_collector():
         return _load(list(dict.fromkeys(Path(path).resolve() for path in paths)), environment, tenants, env, needed)

@@ -109,6 +109,7 @@ class DeclaredIntegration:
 
         Raises:
             Unavailable: when a reference without a default points to an integration that has no url.
+
         """
         if self.rebuild is None:
             return self
@@ -152,6 +153,7 @@ def fill_value(value: Any, urls: Urls) -> Any:
 
     Raises:
         Nowhere: when one leads to no value.
+
     """
     if isinstance(value, Late):
         return Referenced(fill(value.template, urls))

@@ -166,6 +166,7 @@ def choose_tenants(frames: Sequence[Frame], asked: Sequence[str] | None) -> None
 
     Raises:
         UsageError: for a tenant that no declaration has.
+
     """
     known = dict.fromkeys(name for frame in frames for name in frame.tenants)
     for name in asked or ():
@@ -180,6 +181,7 @@ def choose_environment(frames: Sequence[Frame], asked: str | None) -> None:
 
     Raises:
         UsageError: for an environment that no declaration has.
+
     """
     name = asked or LOCAL
     known = dict.fromkeys(each for frame in frames for each in frame.environments)

@@ -87,6 +87,7 @@ def read_provision(raw: Any) -> ProvisionSettings:
 
     Raises:
         Mistakes: everything that is wrong with it, with paths relative to `raw`.
+
     """
     if isinstance(raw, str):
         return ProvisionSettings(_way(raw, ()))

@@ -77,6 +77,7 @@ def read_template(text: str) -> Template:
 
     Raises:
         BadReference: for a reference that is not closed, names no scheme, an unknown one, or nothing.
+
     """
     return _read(text, 0, nested=0)[0]
 

@@ -55,6 +55,7 @@ class Scope:
 
         Raises:
             Nowhere: with the first reference that leads to no value and has no default.
+
         """
         parts = self._resolved(template)
         if any(isinstance(part, Reference) for part in parts):
@@ -190,6 +191,7 @@ def fill(template: Template, urls: Mapping[str, Mapping[str, str]]) -> str:
 
     Raises:
         Nowhere: when an integration has no url, or its url no such part, and there is no default.
+
     """
     return "".join(part if isinstance(part, str) else _late_value(part, urls) for part in template)
 

@@ -93,6 +93,7 @@ def parse(data: bytes) -> Node:
     Raises:
         YamlProblem: when it is too large, not UTF-8, not YAML, nested too deeply, unfolds to too many values, has a
             duplicate key, a cyclic anchor, a tag, or more than one document.
+
     """
     most = MAX_BYTES if _LIBYAML else MAX_BYTES_WITHOUT_LIBYAML
     if len(data) > most:

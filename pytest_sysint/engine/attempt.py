@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.integration import Integration, Observation, Operation
@@ -76,7 +76,7 @@ class Attempt:
     def sleep(self, seconds: float) -> None:
         self._sleep(seconds)
 
-    def __enter__(self) -> Attempt:
+    def __enter__(self) -> Self:
         self._token = _current.set(self)
         return self
 

@@ -50,7 +50,8 @@ class Connections:
     """Provides, opens and closes what is declared. Safe to use from many threads.
 
     `provide` brings a service into being (or says where it is) and raises `Unavailable` when that cannot be done here.
-    `allow` maps an integration id to the effects that its environment allows, None for all.
+    `allow` maps an integration id to the effects that its environment allows, None for all. `obituary` says how a
+    service that was started for the run has ended, empty while it lives.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Connections:
         *,
         allow: Mapping[str, frozenset[Effect] | None],
         concurrency: int = 32,
+        obituary: Callable[[str], str] = lambda _: "",
     ) -> None:
         grouped: dict[str, dict[str, DeclaredIntegration]] = {}
         for item in declared:
@@ -68,6 +70,7 @@ class Connections:
         self._provide = provide
         self._allow = allow
         self._concurrency = concurrency
+        self._obituary = obituary
 
     def open(self, integration_id: str) -> None:
         """Make it ready for use, with everything that it refers to. Returns at once when it was tried before."""
@@ -108,6 +111,7 @@ class Connections:
 
         Raises:
             Unavailable: when it could not be provided.
+
         """
         self.open(integration_id)
         entry = self._entries[integration_id]
@@ -135,6 +139,10 @@ class Connections:
         """How it came to be there; empty when it is not."""
         provided = self._entries[integration_id].provided
         return provided.way if provided else ""
+
+    def obituary(self, integration_id: str) -> str:
+        """How a service that was started for the run has ended; empty while it lives, or when it was there before."""
+        return "" if self.way(integration_id) in ("", "existing") else self._obituary(integration_id)
 
     def records(self) -> tuple[IntegrationRecord, ...]:
         """What a report says about each integration that was tried."""

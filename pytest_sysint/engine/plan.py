@@ -50,7 +50,9 @@ def kinds_in_order() -> list[str]:
     return sorted(kinds().names(), key=lambda name: (kinds().get(name).order, name))
 
 
-def checks_of(declaration: Declaration, kind: str, integration_id: str, selection: Selection) -> Iterator[tuple[DeclaredIntegration, Check]]:
+def checks_of(
+    declaration: Declaration, kind: str, integration_id: str, selection: Selection
+) -> Iterator[tuple[DeclaredIntegration, Check]]:
     """The checks of one kind that one integration gives, tenant by tenant within each check."""
     if selection.kinds and kind not in selection.kinds:
         return
@@ -92,9 +94,7 @@ def refusal(check: Check, declared: DeclaredIntegration, allow: frozenset[Effect
     return refusal_of(check.effect, declared, allow, environment)
 
 
-def refusal_of(
-    effect: Effect, declared: DeclaredIntegration, allow: frozenset[Effect] | None, environment: str
-) -> str:
+def refusal_of(effect: Effect, declared: DeclaredIntegration, allow: frozenset[Effect] | None, environment: str) -> str:
     """The same for an effect alone."""
     if allow is None:
         allow = frozenset({"read"}) if is_existing(declared) else None

@@ -59,7 +59,7 @@ def broken(planned: Planned, trace: Trace, error: CallError, cause: str = "") ->
         name=error.rung,
         status="failed",
         message=f"{error.rung}: {error.message}",
-        expected="an answer" if error.rung not in _EXPECTED else _EXPECTED[error.rung],
+        expected=_EXPECTED.get(error.rung, "an answer"),
         actual=error.message,
         tenant_id=planned.check.tenant,
     )
@@ -118,9 +118,7 @@ def skipped(planned: Planned, reason: str) -> Result:
 
 def blocked(planned: Planned, root: str) -> Result:
     """The result of a check that was not run because an integration it needs is down."""
-    return _result(
-        planned, Trace(), "blocked", Outcome(()), blocked_by=root, skip_reason=f"blocked: '{root}' is down"
-    )
+    return _result(planned, Trace(), "blocked", Outcome(()), blocked_by=root, skip_reason=f"blocked: '{root}' is down")
 
 
 def _result(planned: Planned, trace: Trace, status: Status, outcome: Outcome, **more: Any) -> Result:
@@ -166,4 +164,3 @@ def _result(planned: Planned, trace: Trace, status: Status, outcome: Outcome, **
 
 def _unique(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
     return tuple({id(item): item for item in exchanges}.values())
-

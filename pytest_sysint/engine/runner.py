@@ -20,7 +20,7 @@ from tenacity.wait import wait_base
 from pytest_sysint.core.check import Check, Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
 from pytest_sysint.core.records import Attempt as AttemptRecord
-from pytest_sysint.core.records import Result
+from pytest_sysint.core.records import SHARED, Result
 from pytest_sysint.engine import recorder
 from pytest_sysint.engine.attempt import Attempt, LogKeeper
 from pytest_sysint.engine.board import Board
@@ -34,6 +34,7 @@ _BOARD_INTERVAL = 0.05
 _WATCH_INTERVAL = 0.5
 _LIMIT_MARGIN = 10.0
 _LAST_MOMENT = 5.0
+_PATIENCE = 10.0
 
 
 class Stopped(Exception):
@@ -52,6 +53,8 @@ class _Job:
     """Others ran at some time beside it."""
     started: float = 0.0
     limit: float = 0.0
+    progress: str = ""
+    """What the check says of itself while it runs."""
     trace: recorder.Trace = field(default_factory=recorder.Trace)
     result: Result | None = None
     """Set once; whatever comes later is dropped."""
@@ -70,6 +73,7 @@ class Runner:
         budgets: calls a second, by the budget's name.
         board: where health is shared with the other processes of the run; None when there are none.
         worker: the name of this process under xdist.
+
     """
 
     def __init__(
@@ -82,9 +86,7 @@ class Runner:
         board: Board | None = None,
         worker: str = "",
     ) -> None:
-        self._jobs = {
-            nodeid: _Job(item, rank, alone=item.alone) for rank, (nodeid, item) in enumerate(planned.items())
-        }
+        self._jobs = {nodeid: _Job(item, rank, alone=item.alone) for rank, (nodeid, item) in enumerate(planned.items())}
         self._connections = connections
         self._concurrency = concurrency
         self.budgets = {name: Budget(rate) for name, rate in (budgets or {}).items()}
@@ -105,8 +107,6 @@ class Runner:
         self._stop = threading.Event()
         self._threads = 0
         self._logs = LogKeeper()
-        self.progress_text = ""
-        """What the check that has run longest says of itself."""
 
     # ---- called by pytest's side ----
 
@@ -122,11 +122,14 @@ class Runner:
         if self._board is not None and (foreign := self._health.nodeids() - set(own)):
             threading.Thread(target=self._follow, args=(foreign,), name="sysint-board", daemon=True).start()
 
-    def result(self, nodeid: str) -> Result:
+    def result(self, nodeid: str, waiting: Callable[[str], None] = lambda _: None) -> Result:
         """Wait for the result of one check; one that is not in this process's share is run now.
+
+        `waiting` is called every few seconds of a long wait, with what is waited for.
 
         Raises:
             Stopped: when the run was stopped before the check was run.
+
         """
         job = self._jobs[nodeid]
         with self._lock:
@@ -136,8 +139,15 @@ class Runner:
             while job.result is None:
                 if self._stop.is_set():
                     raise Stopped
-                self._result_there.wait()
+                if not self._result_there.wait(_PATIENCE) and job.result is None:
+                    waiting(self._waited_for(job))
             return job.result
+
+    def _waited_for(self, job: _Job) -> str:
+        if job.waits:
+            return f"it waits for {', '.join(sorted(job.waits))}"
+        since = f"for {time.monotonic() - job.started:.0f}s" if job in self._running else "not yet"
+        return f"running {since}{f': {job.progress}' if job.progress else ''}"
 
     def stop(self) -> None:
         """Start nothing more, and give what runs a moment to come to its end."""
@@ -302,7 +312,8 @@ class Runner:
             if error.transient and not job.deferred and not self._stop.is_set():
                 job.deferred = True
                 return None
-            result = recorder.broken(planned, job.trace, error)
+            cause = self._connections.obituary(planned.check.integration_id) if error.transient else ""
+            result = recorder.broken(planned, job.trace, error, cause)
         except Stopped:
             result = recorder.skipped(planned, "the run was stopped")
         except Exception as error:  # noqa: BLE001 - whatever a check raises must become a result
@@ -343,7 +354,11 @@ class Runner:
         began, clock = datetime.now(UTC), time.perf_counter()
         budget = self.budgets.get(check.budget)
         message = rung = ""
-        with Attempt(check, number, self._connections, budget, self._sleep, self._progress) as attempt:
+
+        def say(text: str) -> None:
+            job.progress = text
+
+        with Attempt(check, number, self._connections, budget, self._sleep, say) as attempt:
             try:
                 outcome = check.run(attempt)
                 breaker.succeeded()
@@ -380,9 +395,6 @@ class Runner:
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Stopped
-
-    def _progress(self, text: str) -> None:
-        self.progress_text = text
 
 
 _DOWN = frozenset({"dns", "tcp", "tls", "authentication", "ping"})
@@ -426,17 +438,22 @@ class _HealthBook:
         own = self._down.get((integration_id, tenant))
         if own or (integration_id, tenant) in self._down:
             return own or ""
-        return next((root for (each, other), root in self._down.items() if each == integration_id and other in _shared(tenant, other)), "")
+        near = (
+            root for (each, other), root in self._down.items() if each == integration_id and _concerns(tenant, other)
+        )
+        return next(near, "")
 
 
-def _shared(tenant: str, other: str) -> tuple[str, ...]:
-    """Tenants whose trouble is also this tenant's: what is shared by all, and everybody's for what is shared."""
-    return (other,) if "shared" in (tenant, other) else ()
+def _concerns(tenant: str, other: str) -> bool:
+    """Whether trouble of the other tenant is also this one's: what is shared by all, and everybody's for what is shared."""
+    return SHARED in (tenant, other)
 
 
 def _only_latency_failed(result: Result) -> bool:
-    failed = [item for item in result.assertions if item.status == "failed"]
-    return result.status == "failed" and bool(failed) and all(item.name.startswith(("latency", "phases.")) for item in failed)
+    failed = [item.name for item in result.assertions if item.status == "failed"]
+    return (
+        result.status == "failed" and bool(failed) and all(name.startswith(("latency", "phases.")) for name in failed)
+    )
 
 
 def _wait(check: Check) -> wait_base:
@@ -451,5 +468,3 @@ def _limit(check: Check) -> float:
     conversations = 3 * check.timeout * (2 * check.retry.attempts - 1)
     pauses = check.retry.attempts * check.retry.max
     return conversations + pauses + (check.poll.timeout if check.poll else 0.0) + _LIMIT_MARGIN
-
-

@@ -58,6 +58,7 @@ def decode(answer: Answer, headers: Mapping[str, str], where: str, limit: int) -
     Raises:
         Garbled: when it is not what its header says.
         TooLarge: when it swells beyond the limit.
+
     """
     body = answer.body
     for encoding in reversed(headers.get("content-encoding", "").lower().split(",")):
@@ -93,6 +94,7 @@ def read_payload(body: bytes, headers: Mapping[str, str], status: int, where: st
 
     Raises:
         Garbled: for a success that says it is JSON and is not. Of an error answer the text is worth more than that.
+
     """
     if not body:
         return None

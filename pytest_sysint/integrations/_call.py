@@ -30,6 +30,7 @@ def split_request(text: str) -> tuple[str, str]:
 
     Raises:
         ValueError: when it is neither.
+
     """
     found = _REQUEST.fullmatch(text.strip())
     if found is None or not text.strip():
@@ -117,6 +118,7 @@ class Base:
 
         Raises:
             CallError: when it is no http or https url.
+
         """
         url = settings.url
         learn_url(url)
@@ -212,6 +214,7 @@ def redirected(call: Call, base: Base, status: int, location: str) -> Call:
 
     Raises:
         Rejected: when it leads to a host that the declaration does not name.
+
     """
     parts = urlsplit(urljoin(f"{call.origin}{call.message.target.decode()}", location))
     there = (parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))

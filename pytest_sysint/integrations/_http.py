@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, field_validator
 
-from pytest_sysint.core.errors import Denied, Rejected
+from pytest_sysint.core.errors import CallError, Denied, Rejected
 from pytest_sysint.core.integration import Integration, Measure, Observation, Operation, Rung, Settings, Stopwatch
 from pytest_sysint.core.records import Effect, Exchange
 from pytest_sysint.core.secrets import learn_url
@@ -82,7 +82,7 @@ class Request(Operation):
         return integration.request(method, path, timeout=timeout, **self._options())
 
     def reproduce(self, integration: HttpIntegration[Any]) -> str:
-        return integration.call(*split_request(self.request), self._options()).curl(integration.settings)
+        return integration.curl(*split_request(self.request), self._options())
 
     def _options(self) -> dict[str, Any]:
         given = self.model_fields_set - {"request"}
@@ -157,6 +157,7 @@ class HttpIntegration(Integration[HS]):
 
         Raises:
             CallError: when there is no answer, or none that can be read.
+
         """
         watch = Stopwatch()
         call = self.call(method, path, options)
@@ -239,7 +240,14 @@ class HttpIntegration(Integration[HS]):
         return seen
 
     def reproduce(self) -> str:
-        return self.call("GET", self.probe, {}).curl(self.settings)
+        return self.curl("GET", self.probe, {})
+
+    def curl(self, method: str, path: str, options: Mapping[str, Any]) -> str:
+        """The curl command for a request, without secrets; empty when the url cannot be read."""
+        try:
+            return self.call(method, path, options).curl(self.settings)
+        except CallError:
+            return ""
 
 
 class CertificateExpiresIn(Measure):

@@ -31,6 +31,7 @@ def host_port(url: str, default_port: int) -> tuple[str, int]:
 
     Raises:
         CallError: when the url cannot be read, or its port is none.
+
     """
     try:
         parts = urlsplit(url if "://" in url else f"//{url}")
@@ -119,6 +120,7 @@ class Route:
 
         Raises:
             Unreachable, TimedOut: rung dns, with what the resolver said.
+
         """
         self._addresses = resolve(self.host, self.port, timeout)
         return ", ".join(dict.fromkeys(str(address[0]) for _, address in self._addresses))
@@ -128,6 +130,7 @@ class Route:
 
         Raises:
             Unreachable, TimedOut: rung tcp.
+
         """
         with self.open(timeout) as connection:
             return "{}:{}".format(*connection.getpeername()[:2])
@@ -143,6 +146,7 @@ class Route:
 
         Raises:
             TlsFailed, Unreachable, TimedOut: rung tls.
+
         """
         return self._with_channel(describe_tls, context, server_name, timeout, starttls)
 
@@ -157,6 +161,7 @@ class Route:
 
         Raises:
             TlsFailed, Unreachable, TimedOut: rung tls.
+
         """
         return self._with_channel(certificate_until, context, server_name, timeout, starttls)
 
@@ -216,6 +221,7 @@ def resolve(host: str, port: int, timeout: float) -> list[Address]:
 
     Raises:
         Unreachable, TimedOut: rung dns.
+
     """
     try:
         literal = ipaddress.ip_address(host)

@@ -76,6 +76,7 @@ class Session:
 
         Raises:
             CallError: for everything that goes wrong; TooLarge as soon as more than `max_rows` rows come.
+
         """
         talk = _Talk(self.connection, self._where, timeout, max_rows)
         try:
@@ -199,6 +200,7 @@ def connect(words: Mapping[str, str], timeout: float, where: str, server_name: s
 
     Raises:
         CallError: with the rung at which it ended.
+
     """
     import psycopg
     from psycopg import pq

@@ -196,6 +196,7 @@ def refuse_params(script: Script, params: Mapping[str, Any]) -> None:
 
     Raises:
         CallError: with what is wrong.
+
     """
     wrong = check_params(script, params)
     if wrong:
@@ -230,6 +231,7 @@ def seed_files(path: Any) -> list[Path]:
 
     Raises:
         Rejected: when there are none.
+
     """
     place = Path(path)
     files = sorted(place.glob("*.sql")) if place.is_dir() else [place]

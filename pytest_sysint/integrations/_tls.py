@@ -46,6 +46,7 @@ def context_for(tls: Tls | None = None, protocols: tuple[str, ...] = ()) -> ssl.
 
     Raises:
         TlsFailed: when a file that the settings name cannot be read or used.
+
     """
     tls = tls or Tls()
     files = tuple(_stamp(path) for path in (tls.ca, tls.cert, tls.key))

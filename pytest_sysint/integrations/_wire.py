@@ -176,6 +176,7 @@ class Transport:
         Raises:
             CallError: for everything that goes wrong on the way, TooLarge when more than `limit` bytes come.
                 An answer of any status is an answer.
+
         """
         start = time.monotonic()
         deadline = start + timeout - spent

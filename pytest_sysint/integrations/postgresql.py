@@ -71,6 +71,7 @@ class PostgreSQL(Integration[Settings]):
 
         Raises:
             CallError: when the url cannot be read.
+
         """
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
@@ -128,6 +129,7 @@ class PostgreSQL(Integration[Settings]):
 
         Raises:
             CallError: TimedOut by the server's own limit, Rejected with its SQLSTATE, TooLarge beyond `max_rows`, ...
+
         """
         script = read(text)
         refuse_params(script, params)
@@ -210,6 +212,7 @@ class PostgreSQL(Integration[Settings]):
 
         Raises:
             CallError: with the file, for the first statement that fails.
+
         """
         watch, files = Stopwatch(), seed_files(path)
         session = self._connect(timeout)
@@ -231,8 +234,11 @@ class PostgreSQL(Integration[Settings]):
         return self.reproduce_query("SELECT version()", {})
 
     def reproduce_query(self, text: str, params: Mapping[str, Any]) -> str:
-        """The psql command for a query; the password is left for psql to ask or find."""
-        host, port = self.hosts[0]
+        """The psql command for a query, empty when the url cannot be read; psql asks for the password, or finds it."""
+        try:
+            host, port = self.hosts[0]
+        except CallError:
+            return ""
         kept = {"sslmode": self.words.get("sslmode", ""), "host": host if host.startswith("/") else ""}
         query = "&".join(f"{key}={quote(value, safe='')}" for key, value in kept.items() if value)
         user = quote(self.words.get("user", ""), safe="")

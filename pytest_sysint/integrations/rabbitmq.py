@@ -19,7 +19,7 @@ from pytest_sysint.integrations._rabbitmq.link import Link
 from pytest_sysint.integrations._rabbitmq.management import queue_details
 from pytest_sysint.integrations._rabbitmq.native import close_blocking, open_blocking, strange_greeting
 from pytest_sysint.integrations._rabbitmq.operations import OPERATIONS
-from pytest_sysint.integrations._rabbitmq.reading import collect, take_from
+from pytest_sysint.integrations._rabbitmq.reading import Reading
 from pytest_sysint.integrations._rabbitmq.recipes import RECIPES
 from pytest_sysint.integrations._rabbitmq.seeding import declare, definitions_in
 from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
@@ -210,11 +210,11 @@ class RabbitMQ(Integration[Settings]):
         inbox, patience = Inbox(count, self.settings.max_size, place), Deadline(timeout if wait is None else wait)
         with self._talk(_READ, deadline, keep=False) as talk:
             watch.lap("open")
-            last = take_from(talk, place, inbox, deadline, patience)
+            reading = Reading(talk, inbox)
+            reading.take(place, deadline, patience)
             watch.lap("read")
-            if last:
-                talk.settle(last, deadline, take=take)
-                watch.lap("settle")
+            reading.settle(deadline, take=take)
+            watch.lap("settle")
         return _received(f"{'consume' if take else 'peek'} {place}", inbox, watch)
 
     def tap(
@@ -234,9 +234,8 @@ class RabbitMQ(Integration[Settings]):
                 "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=_FORGET
             ).queue
             talk.call("queue_bind", deadline, queue=own, exchange=place, routing_key=routing_key)
-            talk.listen(own, deadline, most=count)
             watch.lap("open")
-            collect(talk, inbox, deadline, patience)
+            Reading(talk, inbox).listen(own, deadline, patience)
             watch.lap("read")
             talk.call("queue_delete", Deadline(_LEAST_SECONDS), queue=own)
         return _received(f"tap {place} with {routing_key}", inbox, watch)

@@ -221,8 +221,12 @@ class Host:
             self._undo[name] = undo
         self.guard.tell(f"after {json.dumps(list(command))}")
 
-    def close(self) -> None:
-        """End everything that is left, remove the folder. Nothing can be started from now on."""
+    def close(self, *, complete: bool = True) -> None:
+        """End everything that is left, remove the folder. Nothing can be started from now on.
+
+        When not all starts have come to an end (`complete`), the guard clears up once more after this process: a
+        container may just be coming to life.
+        """
         with self._lock:
             self._closed = True
             children = list(self._children)
@@ -234,8 +238,9 @@ class Host:
         for undo in self._undo.values():
             undo()
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.guard.tell("done")
-        self.guard.dismiss()
+        if complete:
+            self.guard.tell("done")
+            self.guard.dismiss()
 
 
 def _bindable(port: int) -> bool:

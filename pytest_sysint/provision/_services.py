@@ -108,7 +108,8 @@ class Services:
             return
         assert process.stdin is not None
         process.terminate()  # the end of its input would do, but for a fork of this process that holds the pipe too
-        process.stdin.close()
+        with suppress(OSError):
+            process.stdin.close()
         try:
             process.wait(_CLOSING)
         except subprocess.TimeoutExpired:

@@ -20,7 +20,7 @@ import socketserver
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -121,12 +121,14 @@ class Supervisor:
 
     def close(self) -> None:
         """End everything, the youngest first to be asked, and clear up."""
-        ends = [threading.Thread(target=self._end, args=(service,)) for service in reversed(self._services)]
+        with self._lock:
+            known = dict(self._services)
+        ends = [threading.Thread(target=self._end, args=(service,)) for service in reversed(known)]
         for end in ends:
             end.start()
         for end in ends:
             end.join()
-        self._host.close()
+        self._host.close(complete=all(start.done() for start in known.values()))
 
 
 def _seed(request: ServiceRequest, cls: type[Integration[Any]], running: Running) -> None:
@@ -144,12 +146,18 @@ def _learn(message: Mapping[str, Any]) -> None:
     """What must be masked in our logs and messages: what the client knows, and what tells by its name."""
     for secret in message["secrets"]:
         learn(secret)
-    request = message["request"]
-    environment = {**request["options"].get("environment", {}), **request["environment"]}
-    for name, value in {**request["options"], **environment, "url": request["url"]}.items():
-        if isinstance(value, str):
-            learn(value if telling(name) else None)
-            learn_url(value)
+    for name, value in _texts("", message["request"]):
+        learn(value if telling(name) else None)
+        learn_url(value)
+
+
+def _texts(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every text within a JSON value, with the name that it goes by."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(str(key), item)
 
 
 class Desk:

@@ -101,6 +101,7 @@ def _status(
         last_checked=max((result.timestamp for result in judged), default=began),
         response_time=round(sum(times) / len(times), 3) if times else 0.0,
         error_message=failed[0].error_message if failed else integration.unavailable,
+        url=integration.url,
         integration_type=integration.type,
         degraded=state == "healthy" and any(result.degraded for result in health),
         root_cause=is_root,

@@ -32,6 +32,7 @@ def write_file(path: Path, text: str) -> None:
 
     Raises:
         SysintError: when it cannot be written, naming the path and the reason.
+
     """
     # Halves of surrogate pairs come from file names and broken encodings; no report is lost for them.
     content = text.encode("utf-8", "replace")

@@ -11,7 +11,7 @@ from pytest_sysint.reports._models import Counts, Document
 from pytest_sysint.reports._statistics import count
 from pytest_sysint.reports._text import plural
 
-KINDS = ("health", "contract", "dataflow", "security", "resilience", "load")
+KINDS = ("health", "contract", "dataflow", "security", "resilience", "load", "handwritten")
 """The order of the columns; kinds of other packages follow."""
 _WEIGHT = ("failed", "error", "blocked", "degraded", "flaky", "passed", "skipped")
 
@@ -47,6 +47,8 @@ class Row:
 
     id: str
     type: str
+    provision: str
+    """How it came to be there, in words; empty when that is not known."""
     health: Health
     note: str
     """What matters most about it, in a few words; may be empty."""
@@ -79,6 +81,7 @@ def grid(document: Document) -> Grid:
         return Row(
             id=name,
             type=status.integration_type if status else "",
+            provision=status.provision.replace("_", " ") if status else "",
             health=status.health if status else _health(found),
             note=_note(blocked.get(name, 0), status.blocked_by if status else "", status.unavailable if status else ""),
             root_cause=name in blocked,

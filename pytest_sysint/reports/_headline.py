@@ -38,8 +38,8 @@ def _good(document: Document) -> str:
     places = plural(len([name for name in summary.by_integration if name]), "integration")
     failed = summary.failed + summary.error
     parts = [
-        f"{plural(summary.passed, 'check')} on {places} passed",
-        f"{summary.flaky:,} of them only after another try" if summary.flaky else "",
+        f"{plural(summary.passed, 'check')} on {places}",
+        f"{summary.flaky:,} only after another try" if summary.flaky else "",
         f"{summary.degraded:,} with a warning" if summary.degraded else "",
         f"{failed:,} failed below the severity that blocks" if failed else "",
         f"{summary.skipped:,} skipped" if summary.skipped else "",

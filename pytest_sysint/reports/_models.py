@@ -62,6 +62,7 @@ class IntegrationStatus(Record):
     response_time: float
     """Milliseconds, the mean over its health checks; 0 when none was run."""
     error_message: str = ""
+    url: str = ""
     integration_type: str
     """The type it is declared with, such as `postgresql`."""
     degraded: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_sysint.core.records import Result
@@ -111,19 +111,24 @@ _ORDER = ("dns", "resolve", "tcp", "connect", "tls", "authentication", "ping", "
 
 
 class _Painter:
-    def __init__(self, bars: Iterable[Mapping[str, float]]) -> None:
-        found = dict.fromkeys(phase for bar in bars for phase in bar if phase != "other")
-        names = sorted(found, key=lambda phase: _ORDER.index(phase) if phase in _ORDER else len(_ORDER))
-        self._colours = {phase: min(number, _COLOURS - 1) for number, phase in enumerate(names)}
-        self._colours["other"] = _COLOURS - 1
+    def __init__(self, bars: Sequence[Mapping[str, float]]) -> None:
+        total: dict[str, float] = defaultdict(float)
+        for bar in bars:
+            for phase, ms in bar.items():
+                total[phase] += ms
+        total.pop("other", None)
+        # Those that took most have a colour of their own; the others share one.
+        telling = sorted(total, key=lambda phase: -total[phase])[: _COLOURS - 1]
+        self._names = sorted(telling, key=lambda phase: _ORDER.index(phase) if phase in _ORDER else len(_ORDER))
 
     def legend(self) -> tuple[tuple[str, int], ...]:
-        return tuple(self._colours.items())
+        return *((name, colour) for colour, name in enumerate(self._names)), ("other", _COLOURS - 1)
 
     def segments(self, phases: Mapping[str, float], longest: float) -> tuple[Segment, ...]:
         scale, x, found = 1000 / longest if longest > 0 else 0.0, 0.0, []
         for phase, ms in phases.items():
             width = ms * scale
-            found.append(Segment(phase, self._colours[phase], ms, round(x, 2), round(width, 2)))
+            colour = self._names.index(phase) if phase in self._names else _COLOURS - 1
+            found.append(Segment(phase, colour, ms, round(x, 2), round(width, 2)))
             x += width
         return tuple(found)

@@ -160,6 +160,7 @@ def read(path: Path) -> RunRecords:
 
     Raises:
         SysintError: when the file cannot be read, or is no journal.
+
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)

@@ -15,6 +15,7 @@ def begin(config: pytest.Config) -> None:
     import pytest
 
     from pytest_sysint.session.collect import Collecting
+    from pytest_sysint.session.companions import HtmlColumns
     from pytest_sysint.session.fixtures import integration_fixtures
     from pytest_sysint.session.recording import Recording
     from pytest_sysint.session.running import Running
@@ -33,6 +34,8 @@ def begin(config: pytest.Config) -> None:
         register(Running(state), "sysint-running")
     if state.worker is None:
         register(Recording(config, state), "sysint-recording")
+    if config.pluginmanager.hasplugin("html"):
+        register(HtmlColumns(), "sysint-html-columns")
     if config.pluginmanager.hasplugin("xdist"):
         from pytest_sysint.session import xdist
 

@@ -72,6 +72,4 @@ def _test(records: RunRecords, result: Result) -> AuditEvent:
         "status": result.status,
         "processingTime": result.execution_time,
     }
-    return _event(
-        records, "IntegrationTest", result.test_id, "CREATE", result.timestamp, result.tenant_id, details
-    )
+    return _event(records, "IntegrationTest", result.test_id, "CREATE", result.timestamp, result.tenant_id, details)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_sysint.core.records import Assertion, Exchange, Result
+from pytest_sysint.core.records import SHARED, Assertion, Exchange, Result
 
 _WIDTH = 100
 _EXCHANGE_LINES = 12
@@ -10,7 +10,8 @@ _EXCHANGE_LINES = 12
 
 def text(result: Result) -> str:
     """The whole card as plain text. Its first line is what pytest repeats in its short summary."""
-    where = f"{result.integration_id} ({result.type})" + (f", tenant {result.tenant_id}" if result.tenant_id != "shared" else "")
+    tenant = f", tenant {result.tenant_id}" if result.tenant_id != SHARED else ""
+    where = f"{result.integration_id} ({result.type}){tenant}"
     headline = _one_line(result.error_message) or f"{result.kind}: {result.name}: {result.status}"
     lines = [headline, f"  check  {result.kind}: {result.name}", f"  on     {where}, severity {result.severity}"]
     if result.description and result.description != result.name:

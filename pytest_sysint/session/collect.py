@@ -15,6 +15,7 @@ from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.declaration import Declaration, DeclaredIntegration
 from pytest_sysint.engine.plan import checks_of, kinds_in_order
 from pytest_sysint.session import card
+from pytest_sysint.session.companions import tell_allure
 from pytest_sysint.session.state import STATE, State
 
 CATEGORIES = ("database", "api", "message_queue", "file_system", "external_service", "internal_service")
@@ -109,9 +110,17 @@ class CheckItem(pytest.Item):
         self.check = check
         for word in dict.fromkeys((check.kind, declared.category, declared.type, check.severity)):
             self.add_marker(word)
+        # pytest's own JUnit report shows these as properties.
+        self.user_properties += [
+            ("integration", check.integration_id),
+            ("kind", check.kind),
+            ("tenant", check.tenant),
+            ("severity", check.severity),
+        ]
 
     def runtest(self) -> None:
         result = self.config.stash[STATE].result_of(self)
+        tell_allure(self.config, result)
         if result.status in ("failed", "error"):
             raise CheckFailed(result)
         if result.status in ("skipped", "blocked"):

@@ -27,7 +27,7 @@ def integration_fixtures(state: State) -> object:
     """A plugin object with every integration fixture, and the hook that parametrizes them."""
     names = {"integration": "", **{f"{word}{_SUFFIX}": word for word in (*CATEGORIES, *types().names())}}
 
-    def pytest_generate_tests(self: object, metafunc: pytest.Metafunc) -> None:
+    def pytest_generate_tests(_: object, metafunc: pytest.Metafunc) -> None:
         for name in names.keys() & set(metafunc.fixturenames):
             _parametrize(metafunc, name, names[name], state)
 
@@ -37,13 +37,13 @@ def integration_fixtures(state: State) -> object:
 
 def _fixture(name: str, state: State) -> Any:
     @pytest.fixture(name=name)
-    def integration(self: object, request: pytest.FixtureRequest) -> Iterator[Live]:
+    def integration(_: object, request: pytest.FixtureRequest) -> Live:
         if not hasattr(request, "param"):
             pytest.fail(f"'{name}' is parametrized over the declaration; do not ask for it by getfixturevalue")
         declared, declaration = request.param
         live = Live(declared, declaration, state.connections)
         request.node.stash.setdefault(LIVE, []).append(live)
-        yield live
+        return live
 
     integration.__doc__ = "A declared integration: .client, .execute(...), .expect(...), .eventually(...)."
     return integration
@@ -59,9 +59,7 @@ def _parametrize(metafunc: pytest.Metafunc, name: str, word: str, state: State) 
     metafunc.parametrize(name, found, ids=ids, indirect=True)
 
 
-def _matching(
-    metafunc: pytest.Metafunc, word: str, state: State
-) -> Iterator[tuple[DeclaredIntegration, Declaration]]:
+def _matching(metafunc: pytest.Metafunc, word: str, state: State) -> Iterator[tuple[DeclaredIntegration, Declaration]]:
     narrowed = metafunc.definition.get_closest_marker("sysint")
     ids, tenants = (set(narrowed.kwargs.get(key, ())) if narrowed else set() for key in ("ids", "tenants"))
     for declaration in state.workspace.around(metafunc.definition.path):
@@ -82,7 +80,8 @@ def recorded(item: pytest.Item, report: pytest.TestReport) -> Result:
     assertions = tuple(assertion for live in lives for assertion in live.assertions)
     status: Status = "passed" if report.passed else "skipped" if report.skipped else "failed"
     message = _message(report) if status == "failed" else ""
-    if status != "skipped" and (not assertions or (status == "failed" and all(a.status == "passed" for a in assertions))):
+    unexplained = status == "failed" and all(each.status == "passed" for each in assertions)
+    if status != "skipped" and (not assertions or unexplained):
         assertions += (_of_the_test(status, message, first.tenant),)
     ended = datetime.now(UTC)
     return Result(

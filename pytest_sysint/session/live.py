@@ -63,7 +63,7 @@ class Live:
     @property
     def url(self) -> str:
         """Where it is. May hold a password: it is masked wherever the run writes."""
-        return self._integration.settings.url
+        return str(self._integration.settings.url)
 
     @property
     def client(self) -> Any:
@@ -82,6 +82,7 @@ class Live:
         Raises:
             UsageError: for an operation that the type does not have, or that the environment does not allow.
             CallError: when the conversation went wrong.
+
         """
         chosen = self._named(name) if name else self._written(operation)
         self._hold_to_environment(chosen)
@@ -101,6 +102,7 @@ class Live:
 
         Raises:
             AssertionError: when an expectation of severity `fail` does not hold.
+
         """
         __tracebackhide__ = True
         seen = observation if isinstance(observation, Observation) else Observation(observation)
@@ -115,6 +117,7 @@ class Live:
 
         Raises:
             AssertionError: when they do not hold in time, with what was seen last.
+
         """
         __tracebackhide__ = True
         expectation = _compile(expectations)
@@ -200,5 +203,10 @@ def _raise_for(judged: tuple[Assertion, ...], prefix: str = "") -> None:
 
 def _broken(error: CallError, tenant: str) -> Assertion:
     return Assertion(
-        name=error.rung, status="failed", message=str(error), expected="an answer", actual=error.message, tenant_id=tenant
+        name=error.rung,
+        status="failed",
+        message=str(error),
+        expected="an answer",
+        actual=error.message,
+        tenant_id=tenant,
     )

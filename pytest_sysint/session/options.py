@@ -32,6 +32,7 @@ class Options:
 
         Raises:
             UsageError: for a word that is not known, with the nearest one that is.
+
         """
         provision = _one(config, "provision") or ""
         if provision and provision != "auto":

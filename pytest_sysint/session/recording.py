@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_sysint.core.errors import SysintError
-from pytest_sysint.core.records import AuditEvent, Gate, IntegrationRecord, Result, Run, RunRecords
+from pytest_sysint.core.records import Gate, IntegrationRecord, Result, Run, RunRecords
 from pytest_sysint.core.registry import formats
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.gate import EXIT_CODES, judge
@@ -93,8 +93,10 @@ class Recording:
         records = records.model_copy(update={"audit": tuple(audit.events(records))})
         records = records.model_copy(update={"gate": judge(run, records.results, records.integrations)})
         self._config.hook.pytest_sysint_finish(config=self._config, records=records)
-        for item in (*records.integrations, *records.audit):
-            journal.add(item)
+        for integration in records.integrations:
+            journal.add(integration)
+        for event in records.audit:
+            journal.add(event)
         if problem := journal.close(run, records.gate, records.notices):
             records = records.model_copy(update={"notices": (*records.notices, problem)})
         self._records = self._write(records)
@@ -116,12 +118,12 @@ class Recording:
             Summary(self._records, self._written).write(terminalreporter)
 
     def pytest_report_header(self) -> Iterator[str]:
-        options = self._state.options
-        yield f"sysint: run {self._state.run_id}, {options.concurrency} at once, reports in {_relative(options.reports_dir)}"
+        options, folder = self._state.options, _relative(self._state.options.reports_dir)
+        yield f"sysint: run {self._state.run_id}, {options.concurrency} at once, reports in {folder}"
 
 
 def exit_code(exitstatus: int, gate: Gate) -> int:
-    """pytest's own exit code, unless it says that all went well (or that there was nothing) and the gate does not."""
+    """Pytest's own exit code, unless it says that all went well (or that there was nothing) and the gate does not."""
     fine = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
     return EXIT_CODES[gate.verdict] if fine else exitstatus
 
@@ -146,7 +148,7 @@ def _declared(state: State) -> dict[str, object]:
     declarations = state.workspace.declarations
     return {
         "system": ", ".join(dict.fromkeys(each.system for each in declarations if each.system)),
-        "environment": ", ".join(dict.fromkeys(each.environment.name for each in declarations if each.environment.name)),
+        "environment": ", ".join(dict.fromkeys(each.environment.name for each in declarations)),
         "tenants": tuple(dict.fromkeys(item.tenant for each in declarations for item in each.integrations)),
         "declaration_digest": "+".join(each.digest for each in declarations),
         "declarations": tuple(_relative(each.path) for each in declarations),

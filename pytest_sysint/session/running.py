@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 
 import pytest
 
@@ -50,7 +51,7 @@ class Running:
         if self._runner is None:
             pytest.skip("the run did not begin")
         try:
-            result = self._runner.result(item.nodeid)
+            result = self._runner.result(item.nodeid, lambda text: _say(item, text))
         except Stopped:
             pytest.skip("the run was stopped")
         self._results[item.nodeid] = result
@@ -86,11 +87,20 @@ class Running:
             self._state.close()
 
 
+def _say(item: CheckItem, text: str) -> None:
+    """A line in the terminal for a check that lets pytest wait; workers of xdist have no terminal."""
+    terminal = item.config.pluginmanager.getplugin("terminalreporter")
+    capture = item.config.pluginmanager.getplugin("capturemanager")
+    if terminal is None:
+        return
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        terminal.ensure_newline()
+        terminal.write_line(f"waiting for {item.nodeid}: {text}")
+
+
 def _spent(runner: Runner) -> list[str]:
     return [
         f"budget '{name}' ({budget.per_second:g}/s): {budget.spent} calls spent"
         for name, budget in runner.budgets.items()
         if budget.spent
     ]
-
-

@@ -118,13 +118,22 @@ class State:
             self.provide,
             allow=allow,
             concurrency=self.options.concurrency,
+            obituary=self._obituary,
         )
+
+    def _obituary(self, integration_id: str) -> str:
+        ended = self.services.died(integration_id)
+        if not ended:
+            return ""
+        last = self.services.log_tail(integration_id, lines=5)
+        return f"the service that was started for it {ended}" + (f"; its last lines: {last}" if last else "")
 
     def provide(self, declared: DeclaredIntegration) -> Provided:
         """Say where an integration is, or have it started.
 
         Raises:
             Unavailable: when it can be neither found nor started; the message says what would make it run.
+
         """
         if declared.settings.url:
             return Existing(declared.settings.url)

@@ -1,4 +1,4 @@
-"""What the terminal says at the end: a table per integration and kind, what is down and what it blocked, the verdict."""
+"""What the terminal says at the end: a table per integration and kind, what is down and blocks what, the verdict."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Summary:
                 terminal.write_line(f"not available: {item.id}: {' '.join(item.unavailable.split())}", yellow=True)
 
     def _verdict(self, terminal: pytest.TerminalReporter) -> None:
-        counts = Counter(result.status for result in self._records.results)
+        counts: Counter[str] = Counter(result.status for result in self._records.results)
         flaky = sum(result.flaky for result in self._records.results)
         degraded = sum(result.degraded for result in self._records.results)
         parts = [f"{counts[status]} {status}" for status in _MARKS if counts[status]]
@@ -71,7 +71,9 @@ class Summary:
         parts += [f"{degraded} degraded"] if degraded else []
         gate = self._records.gate
         colour = {"passed": {"green": True}, "blocked": {"red": True}, "inconclusive": {"yellow": True}}[gate.verdict]
-        terminal.write_line(f"verdict: {gate.verdict} ({', '.join(parts) or 'nothing was judged'})", bold=True, **colour)
+        terminal.write_line(
+            f"verdict: {gate.verdict} ({', '.join(parts) or 'nothing was judged'})", bold=True, **colour
+        )
         if gate.verdict != "passed":
             for reason in gate.reasons:
                 terminal.write_line(f"  - {reason}")
@@ -79,7 +81,7 @@ class Summary:
 
 def _cell(results: list[Result]) -> str:
     """`8`, `7 1F`, `2B`: how many passed, and how many of each other status."""
-    counts = Counter(result.status for result in results)
+    counts: Counter[str] = Counter(result.status for result in results)
     parts = [f"{counts['passed']}"] if counts["passed"] else []
     parts += [f"{counts[status]}{mark}" for status, mark in _MARKS.items() if mark and counts[status]]
     return " ".join(parts) or "."

@@ -30,6 +30,7 @@ class Workspace:
 
         Raises:
             UsageError: when there is none, or an option names an integration or a tenant that none of them has.
+
         """
         paths = self._find()
         if not paths and self._config.getoption("sysint"):
@@ -55,7 +56,8 @@ class Workspace:
         except DeclarationError as error:
             for problem in error.problems:
                 self._problems.setdefault(self._file(problem.file), []).append(problem)
-            read = self._load([path for path in paths if path.resolve() not in self._problems]) if len(paths) > 1 else ()
+            sound = [path for path in paths if path.resolve() not in self._problems]
+            read = self._load(sound) if sound and len(sound) < len(paths) else ()
         self._by_path = {item.path.resolve(): item for item in read}
 
     def _load(self, paths: list[Path]) -> tuple[Declaration, ...]:
@@ -82,6 +84,7 @@ class Workspace:
 
         Raises:
             DeclarationError: with everything that is wrong with it.
+
         """
         path = path.resolve()
         if path in self._by_path:

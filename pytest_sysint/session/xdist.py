@@ -115,7 +115,9 @@ class Shares:
         self._scheduled = True
         reference, *others = self._collections.values()
         if any(other != reference for other in others):
-            raise pytest.UsageError("the xdist workers collected different tests; their order must not depend on chance")
+            raise pytest.UsageError(
+                "the workers of xdist collected different tests: their order must not depend on chance"
+            )
         for index, node in enumerate(self._collections):
             share = list(range(index, len(reference), len(self._collections)))
             self._pending[node] = share

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.critical
 
 def at(home: str, *services: str) -> pytest.MarkDecorator:
     """Narrow a class to one home, what all homes share, and the services that it names."""
-    shared = ("residents-db", "care-events", "documents")
+    shared = ("residents-db", "care-events", "documents", "mail")
     return pytest.mark.sysint(ids=["care-api", *shared, *services], tenants=[home, "shared"])
 
 
@@ -57,6 +57,19 @@ class Kept:
         """Under the prefix of the home."""
         path = f"{admitted['tenant']}/admissions/{admitted['externalId']}.json"
         s3_integration.eventually({"exists": True, "$.id": admitted["id"]}, within="10s", get=path)
+
+    def test_a_mail_lies_in_the_mailbox(self, admitted: dict[str, Any], smtp_integration: Any) -> None:
+        """It names the reference and not the person."""
+        if "mailbox=" not in smtp_integration.url:
+            pytest.skip("nobody said where the mail can be read: set `mailbox` in the url of `mail`")
+        reference = admitted["externalId"]
+        seen = smtp_integration.eventually(
+            {"$[*].text": {"some": {"contains": reference}}},
+            within="15s",
+            received=f"manager@{admitted['tenant']}.example",
+        )
+        mine = [mail["subject"] + mail["text"] for mail in seen.payload if reference in mail["text"]]
+        smtp_integration.expect(mine, {"$": {"length": 1}, "$[0]": {"not": {"contains": "Winifred"}}})
 
 
 @at("oakwood")

@@ -71,9 +71,9 @@ def test_all_files_are_told_at_once(capsys: pytest.CaptureFixture[str], folder: 
     assert main(["validate", "."]) == 1
     said = capsys.readouterr().out
     assert [line.strip().split(":")[0] for line in said.splitlines()[1:]] == [
-        "c.sysint.yaml",
         "a.sysint.yaml",
         "b.sysint.yaml",
+        "c.sysint.yaml",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,11 +14,19 @@ from pytest_sysint.declaration.schema import declaration_schema
 from pytest_sysint.declaration.schema_passes import hoist, open_to_references
 
 
+@cache
+def whole() -> dict[str, Any]:
+    """The schema with the type of these tests in it."""
+    return declaration_schema()
+
+
 @pytest.fixture
 def validator() -> Draft202012Validator:
-    schema = declaration_schema()
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return Draft202012Validator(whole())
+
+
+def test_it_is_a_schema() -> None:
+    Draft202012Validator.check_schema(whole())
 
 
 def declared(**integration: Any) -> dict[str, Any]:
@@ -67,7 +76,7 @@ def test_the_frame_is_held_too(validator: Draft202012Validator, top: dict[str, A
 
 
 def test_every_type_has_its_own_part_with_descriptions() -> None:
-    definitions = declaration_schema()["$defs"]
+    definitions = whole()["$defs"]
     for word in types().names():
         properties = definitions[f"type-{word}"]["properties"]
         assert properties["type"] == {"const": word}
@@ -95,7 +104,7 @@ def test_repeated_parts_stand_once() -> None:
     schema = hoist({"properties": {"a": big, "b": {"items": big}, "c": {"type": "string"}}, "$defs": {"x": {}}})
     assert schema["properties"]["a"] == schema["properties"]["b"]["items"] == {"$ref": "#/$defs/part-1"}
     assert schema["$defs"]["part-1"] == big
-    assert len(json.dumps(declaration_schema())) < 250_000
+    assert len(json.dumps(whole())) < 250_000
 
 
 def test_only_scalars_that_are_no_free_text_are_opened() -> None:

@@ -174,7 +174,7 @@ def test_a_hanging_check_is_left_behind(bench: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pytest_sysint.engine.runner._WATCH_INTERVAL", 0.02)
     release = threading.Event()
     bench.integration("db")
-    hangs = bench.check("db", "hangs", lambda _: HELD if release.wait(30) else HELD, timeout=0.01)
+    hangs = bench.check("db", "hangs", lambda _: (release.wait(30), HELD)[1], timeout=0.01)
     other = bench.check("db", "other")
     results = bench.run(concurrency=1)
     release.set()
@@ -187,9 +187,7 @@ def test_a_dead_connection_in_the_middle_opens_the_breaker(bench: Any) -> None:
     bench.integration("db")
     bench.check("db", "reachable", decisive=True)
     for number in range(12):
-        bench.check(
-            "db", f"c{number}", failing(Unreachable("reset")), order=10, retry=ONCE
-        )
+        bench.check("db", f"c{number}", failing(Unreachable("reset")), order=10, retry=ONCE)
     results = bench.run(concurrency=1)
     statuses = [result.status for nodeid, result in results.items() if "contract" in nodeid]
     assert "blocked" in statuses

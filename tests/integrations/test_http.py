@@ -264,7 +264,10 @@ class TestCredentials:
         ("auth", "sent"),
         [
             (Auth(bearer=SecretStr("t0ken-one")), "authorization: Bearer t0ken-one"),
-            (Auth(basic=Basic(username="ann", password=SecretStr("p4ss-word"))), "authorization: Basic YW5uOnA0c3Mtd29yZA=="),
+            (
+                Auth(basic=Basic(username="ann", password=SecretStr("p4ss-word"))),
+                "authorization: Basic YW5uOnA0c3Mtd29yZA==",
+            ),
             (Auth(api_key=ApiKey(header="X-Key", value=SecretStr("k3y-one"))), "x-key: k3y-one"),
             (Auth(api_key=ApiKey(query="key", value=SecretStr("k/y one"))), "GET /?key=k%2Fy%20one HTTP"),
         ],
@@ -441,6 +444,8 @@ class TestBroken:
         with pytest.raises(CallError) as caught:
             perform(Rest(Settings(url=url)), request="GET /")
         assert "p4ss" not in str(caught.value)
+        integration = Rest(Settings(url=url))
+        assert integration.reproduce() == Request(request="GET /").reproduce(integration) == ""
 
 
 class TestTls:

@@ -8,13 +8,15 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_sysint.core.errors import CallError, TimedOut, TlsFailed, Unreachable
 from pytest_sysint.core.integration import Rung
 from pytest_sysint.integrations._net import Route, host_port, network_rungs, resolve, translate_os_error
-from pytest_sysint.integrations._tls import Tls, context_for
+from pytest_sysint.integrations._tls import Tls, _make, certificate_until, context_for, explain_tls, trust_file
 
 
 def climb(rungs: list[Rung], timeout: float = 2) -> list[str]:
@@ -189,6 +191,23 @@ def test_certificate_until(listen, certificates):
     assert 9.9 < (until.timestamp() - time.time()) / 86400 < 10.1
 
 
+@pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x03\x30\x01\x00"])
+def test_certificate_that_cannot_be_read(der):
+    assert certificate_until(SimpleNamespace(getpeercert=lambda binary_form: der)) is None
+
+
+@pytest.mark.parametrize("days", [20_000, 60_000], ids=["two digits of a year", "four digits of a year"])
+def test_dates_far_away(listen, certificates, days):
+    port = listen(listen.hang, certificates.context(certificates.server(f"days{days}", days=days)))
+    until = Route("localhost", port).certificate_until(context_for(Tls(verify=False)), "localhost", 2)
+    assert until is not None
+    assert round((until.timestamp() - time.time()) / 86400) == days
+
+
+def test_reasons_without_words_of_ours():
+    assert explain_tls(ssl.SSLError(1, "odd"), "db:1").message.startswith("no encrypted channel with db:1")
+
+
 class TestContexts:
     def test_one_for_all_who_ask_for_the_same(self):
         assert context_for() is context_for(Tls())
@@ -213,6 +232,13 @@ class TestContexts:
         for tls, key in ((Tls(ca=str(path)), "tls.ca"), (Tls(cert=str(path)), "tls.cert")):
             with pytest.raises(TlsFailed, match=f"{key}: .*{said}"):
                 context_for(tls)
+
+    def test_a_machine_without_a_trust_store(self, monkeypatch):
+        nothing = ssl.get_default_verify_paths()._replace(cafile=None, capath=None)
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
+        monkeypatch.setattr(Path, "is_file", lambda _: False)
+        assert trust_file().endswith("cacert.pem")
+        assert _make(Tls(), ()).cert_store_stats()["x509_ca"] > 50
 
     def test_client_certificate(self, listen, certificates):
         server = certificates.context(certificates.server())

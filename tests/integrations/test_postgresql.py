@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, Time
 from pytest_sysint.core.provisioning import Place, free_port
 from pytest_sysint.core.registry import types
 from pytest_sysint.integrations import _postgres_recipes as recipes
+from pytest_sysint.integrations._postgres_errors import explain_state
 from pytest_sysint.integrations._postgres_measures import MEASURES
 from pytest_sysint.integrations._sql import Query
 from pytest_sysint.integrations._tls import Tls
@@ -191,6 +194,7 @@ class TestLadder:
         with pytest.raises(CallError, match="cannot be read as one of PostgreSQL") as caught:
             climb(make(url))
         assert "s3c" not in str(caught.value)
+        assert make(url).reproduce() == ""
 
 
 class TestQueries:
@@ -395,6 +399,21 @@ class TestReadOnly:
         assert "the environment allows no more" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("state", "said", "sort", "rung"),
+    [
+        ("28000", "not you", Denied, "authentication"),
+        ("08006", "gone", Unreachable, "read"),
+        ("53300", "too many", Unreachable, "read"),
+        ("55P03", "lock not available", TimedOut, "read"),
+        ("57014", "canceling statement due to user request", Rejected, "read"),
+    ],
+)
+def test_states(state, said, sort, rung):
+    found = explain_state(state, said, "more about it")
+    assert (type(found), found.rung, found.code, found.message) == (sort, rung, state, f"{said} (more about it)")
+
+
 def test_privileges(make, table):
     run(make(), "SET LOCAL ROLE pg_monitor; SELECT 1")
     with pytest.raises(Denied, match="permission denied for table residents") as caught:
@@ -524,15 +543,13 @@ def _ignoring(connection: psycopg.Connection, sql: str) -> None:
 
 
 @pytest.fixture
-def replica(url, tmp_path_factory, require) -> Iterator[str]:
+def replica(url, require) -> Iterator[str]:
     """The url of a replica of the real server."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     require(folders, "PostgreSQL's pg_basebackup is not installed: apt install postgresql")
     binary = str(folders[-1] / "postgres")
-    folder = tmp_path_factory.mktemp("replica")
+    folder = Path(tempfile.mkdtemp())  # not pytest's: to that one no other user gets, and the server refuses root
     place = Place("replica", folder, free_port())
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(0o711)
     user = recipes._unprivileged(place)
     command = [
         str(folders[-1] / "pg_basebackup"),
@@ -557,6 +574,7 @@ def replica(url, tmp_path_factory, require) -> Iterator[str]:
     server.send_signal(signal.SIGINT)
     server.wait(10)
     log.close()
+    shutil.rmtree(folder)
 
 
 def _answers(url: str) -> bool:
@@ -581,6 +599,9 @@ def test_replication_lag(make, replica, table):
     wait_until(lambda: measure(standby, "replication_lag") == 0)
     with pytest.raises(Rejected, match="read-only transaction"):
         run(standby, "DELETE FROM residents")
+    run(standby, "ALTER SYSTEM SET primary_conninfo = ''")  # cut off, it knows nothing newer and has replayed all
+    run(standby, "SELECT pg_reload_conf()")
+    wait_until(lambda: measure(standby, "replication_lag") > 0)
 
 
 @pytest.fixture(scope="module")
@@ -631,6 +652,18 @@ class TestTls:
             climb(wrong)
         with pytest.raises(TlsFailed):
             run(wrong, "SELECT 1")
+
+    def test_direct(self, make, server):
+        """A TLS handshake without asking first, for servers from version 17; this one does not know it."""
+        with pytest.raises((TlsFailed, Unreachable)) as caught:
+            climb(make(f"{server}?sslmode=require&sslnegotiation=direct"))
+        assert caught.value.rung == "tls"
+
+    def test_another_protocol(self, make, listen):
+        port = listen(lambda connection: connection.recv(100) and connection.sendall(b"HTTP/1.1 400"))
+        with pytest.raises(Garbled, match="the question for TLS was answered with b'H'") as caught:
+            climb(make(port=port, tls={"verify": False}))
+        assert caught.value.rung == "tls"
 
     def test_a_server_without(self, make, real_service):
         embedded = real_service("postgresql", "embedded")

@@ -65,7 +65,7 @@ def test_any_answer_below_500_is_a_ping(api, status):
 
 
 def test_ping_breaks(api, listen):
-    with pytest.raises(Rejected, match="answered HTTP/1.1 503 Service Unavailable") as caught:
+    with pytest.raises(Rejected, match=r"answered HTTP/1\.1 503 Service Unavailable") as caught:
         climb(api(respond("503 Service Unavailable")))
     assert (caught.value.rung, caught.value.code, caught.value.transient) == ("ping", "503", False)
     with pytest.raises(Garbled):
@@ -96,7 +96,7 @@ def test_authentication_is_tried_where_it_matters(api):
 
 
 def test_read_breaks(api):
-    with pytest.raises(Rejected, match="GET /ready at .* gave 404 Not Found") as caught:
+    with pytest.raises(Rejected, match=r"GET /ready at .* gave 404 Not Found") as caught:
         climb(api(respond("200 OK", path="/"), probe="/ready"))
     assert caught.value.rung == "read"
 

@@ -65,7 +65,7 @@ def test_a_declared_place(service):
 
 def test_without_a_health_endpoint(service):
     assert "set `health_path` to have one read" in climb(service({}))["read"]
-    with pytest.raises(Rejected, match="/nowhere at .* says status 404"):
+    with pytest.raises(Rejected, match=r"/nowhere at .* says status 404"):
         climb(service({}, health_path="/nowhere"))
 
 

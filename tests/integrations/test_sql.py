@@ -314,6 +314,7 @@ class TestUrls:
         with pytest.raises(CallError, match="cannot be read as one of SQLAlchemy") as caught:
             climb(make(url))
         assert "s3cret" not in str(caught.value)
+        assert make(url).reproduce() == ""
 
     @pytest.mark.parametrize("url", ["nosuchdb://h/x", "mysql+mysqldb://h/x"])
     def test_a_driver_that_is_missing(self, make, url):

@@ -60,7 +60,7 @@ def test_a_service_that_dies_at_start_shows_the_end_of_its_log(
 def test_a_service_that_never_answers_is_given_up(services: Services, provide: Provide) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(words="garble", timeout=0.5)
-    assert caught.value.message.startswith("service: stand-in-python was not ready within 500ms: ping: ")
+    assert caught.value.message.startswith("service: stand-in-python was not ready within 500ms: ")
 
 
 def test_another_port_is_taken_when_somebody_was_faster(services: Services, provide: Provide) -> None:

@@ -27,7 +27,7 @@ def test_the_root_cause_comes_first(sample: RunRecords) -> None:
 
 
 def test_all_is_well(green: RunRecords) -> None:
-    assert headline(build(green)) == "Passed: 48 checks on 8 integrations passed"
+    assert headline(build(green)) == "Passed: 48 checks on 8 integrations"
 
 
 def test_what_is_less_than_well_is_said(made: Callable[..., Result], run_of: RunOf) -> None:
@@ -37,7 +37,7 @@ def test_what_is_less_than_well_is_said(made: Callable[..., Result], run_of: Run
     ]  # fmt: skip
     records = run_of(results).model_copy(update={"gate": Gate(verdict="passed")})
     assert headline(build(records)) == (
-        "Passed: 3 checks on 1 integration passed, 1 of them only after another try, 1 with a warning, "
+        "Passed: 3 checks on 1 integration, 1 only after another try, 1 with a warning, "
         "1 failed below the severity that blocks, 1 skipped, 1 blocked"
     )
 

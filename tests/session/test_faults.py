@@ -128,8 +128,7 @@ integrations:
 
 def test_results_reach_the_report_once_when_a_worker_is_killed(project: Any) -> None:
     project.declare(
-        "sysint: 1\nintegrations:\n"
-        + "".join(f"  files{number}: {{type: local, url: .}}\n" for number in range(6))
+        "sysint: 1\nintegrations:\n" + "".join(f"  files{number}: {{type: local, url: .}}\n" for number in range(6))
     )
     project.pytester.makepyfile(
         """
@@ -215,3 +214,65 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
+
+
+DIES = """
+import os, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/die":
+            print("out of memory, giving up", flush=True)
+            os._exit(9)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_service_that_dies_in_the_middle_is_named_with_its_last_lines(project: Any) -> None:
+    (project.path / "dies.py").write_text(DIES)
+    project.declare(
+        """sysint: 1
+integrations:
+  mortal:
+    type: rest
+    retry: {attempts: 2, initial: 1ms}
+    provision: {command: "{python} dies.py {port}", ready: /}
+    health:
+      - {name: dies, request: GET /die}
+"""
+    )
+    result = project.run("--sysint-concurrency", "1")
+    assert result.ret == 1
+    output = result.stdout.str()
+    assert "exited with code 9" in output
+    assert "out of memory, giving up" in output
+
+
+def test_a_long_wait_is_not_silent(project: Any) -> None:
+    project.declare(
+        """sysint: 1
+integrations:
+  late:
+    type: local
+    url: ./late
+    health:
+      - {name: comes late, stat: file, poll: {timeout: 60s}}
+"""
+    )
+    (project.path / "late").mkdir()
+    project.pytester.makeconftest("import pytest_sysint.engine.runner as runner\nrunner._PATIENCE = 0.2\n")
+    process = start(project.path)
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "not yet after" in line:
+            (project.path / "late" / "file").write_text("here")
+    assert process.wait(timeout=60) == 0, said
+    process.stdout.close()
+    assert "waiting for sysint.yaml::late::health::comes-late: running for" in said

@@ -65,7 +65,10 @@ def test_a_failed_expectation_blocks_the_gate_and_shows_the_card(project: Any, a
         (["--sysint-integration", "files"], {"files::health::reachable"}),
         (["--sysint-type", "local"], {"files::health::reachable"}),
         (["--sysint-tenant", "elmhurst", "-k", "says"], {"api::health::says-ok[elmhurst]"}),
-        (["-m", "critical and rest", "-k", "reachable"], {"api::health::reachable[oakwood]", "api::health::reachable[elmhurst]"}),
+        (
+            ["-m", "critical and rest", "-k", "reachable"],
+            {"api::health::reachable[oakwood]", "api::health::reachable[elmhurst]"},
+        ),
         (["-m", "file_system"], {"files::health::reachable"}),
         (["sysint.yaml::files"], {"files::health::reachable"}),
         (["sysint.yaml::files::health"], {"files::health::reachable"}),
@@ -122,12 +125,20 @@ def test_no_declaration_says_how_to_make_one(project: Any) -> None:
 
 
 def test_every_mistake_of_every_file_is_said_at_once(project: Any) -> None:
-    project.declare("sysint: 1\nintegrations:\n  a: {type: rset, url: 'http://x'}\n  b: {type: rest, ulr: 'http://x'}\n")
+    project.declare(
+        "sysint: 1\nintegrations:\n  a: {type: rset, url: 'http://x'}\n  b: {type: rest, ulr: 'http://x'}\n"
+    )
     project.declare("sysint: 1\nintegrations:\n  c: {type: redis, url: 'http://x'}\n", "other/sysint.yaml")
     result = project.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
     output = result.stdout.str()
-    for said in ("sysint.yaml:3:", "did you mean 'rest'", "sysint.yaml:4:", "did you mean 'url'", "other/sysint.yaml:3:"):
+    for said in (
+        "sysint.yaml:3:",
+        "did you mean 'rest'",
+        "sysint.yaml:4:",
+        "did you mean 'url'",
+        "other/sysint.yaml:3:",
+    ):
         assert said in output
     assert "Traceback" not in output
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-TYPE = '''
+TYPE = """
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ class Notebook(Integration[NotebookSettings]):
 
 
 TYPE = Notebook
-'''
+"""
 
 
 def install(project: Any) -> None:

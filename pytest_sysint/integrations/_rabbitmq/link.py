@@ -12,14 +12,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as NoAnswer
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.units import show
 from pytest_sysint.integrations._messages import Deadline
 from pytest_sysint.integrations._rabbitmq.talk import Done, Talk
-from pytest_sysint.integrations._rabbitmq.trouble import blocked, lost, no_answer, not_opened
+from pytest_sysint.integrations._rabbitmq.trouble import blocked, lost, no_answer, not_opened, not_sent
 
 _GRACE = 0.2
 """Seconds that pika has to say itself that it is too late."""
@@ -113,14 +113,24 @@ class Link:
         with self._lock:
             self._ended = lost(reason, self.where) if opened else not_opened(reason, self.where, self._waited)
         if error is not None:
-            self._abort()
+            self._clear_up()
         for future in self._pending():
             _settle(future, self._ended)
         return isinstance(error, Exception)
 
     def _abort(self) -> None:
         if self._connection is not None and not self._connection.is_closed:
-            self._connection._adapter_disconnect_stream()  # noqa: SLF001 - pika has no public way to just hang up
+            from pika.exceptions import AMQPConnectionError
+
+            reason = AMQPConnectionError("given up")
+            self._connection._terminate_stream(reason)  # noqa: SLF001 - pika has no public way to just hang up
+
+    def _clear_up(self) -> None:
+        """After something that pika stumbled over its loop has ended, with the socket still open."""
+        with suppress(Exception):
+            self._loop.call_later(_GRACE, self._loop.stop)
+            self._abort()
+            self._loop.start()
 
     def _pending(self) -> list[Future[Any]]:
         with self._lock:
@@ -157,7 +167,7 @@ class Link:
             try:
                 request(self._connection, lambda *answer: _settle(future, _answer(answer)))
             except (AMQPError, ValueError, TypeError) as error:
-                _settle(future, lost(error, self.where))
+                _settle(future, not_sent(error, self.where))
 
         with self._lock:
             self._waiting.add(future)
@@ -198,6 +208,8 @@ class Link:
             CallError: when none can be opened.
 
         """
+        if self.confirms and self.blocked:
+            raise blocked(self.where, self.blocked)
         with self._lock:
             self._talks += 1
             talk = self._idle.pop() if self._idle else None
@@ -207,7 +219,10 @@ class Link:
             if keep:
                 with self._lock:
                     self._idle.append(talk)
-                talk = None
+            else:
+                with suppress(CallError):  # what was wanted is done
+                    talk.close(Deadline(_SETTLE))
+            talk = None
         finally:
             if talk is not None:
                 talk.drop()

@@ -3,50 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from pytest_sysint.core.errors import CallError
 from pytest_sysint.integrations._messages import Deadline, Inbox, decode, plain
 from pytest_sysint.integrations._rabbitmq.talk import Talk
 
+_SETTLE = 1.0
+"""Seconds that are left for acknowledging, also when reading has used up the time."""
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "reply_to", "type", "app_id")
 
 
-def take_from(talk: Talk, queue: str, inbox: Inbox, deadline: Deadline, patience: Deadline) -> int:
-    """Get messages until there are enough, the queue is empty, and the patience is over. None is acknowledged yet.
+class Reading:
+    """One reading of a queue: what it has collected is neither taken nor given back until it is settled."""
 
-    Gives the tag of the last one; 0 when there was none.
+    def __init__(self, talk: Talk, inbox: Inbox) -> None:
+        self._talk = talk
+        self._inbox = inbox
+        self._last = 0
+        """The tag of the latest message; 0 when there is none."""
 
-    Raises:
-        CallError: when the queue cannot be read.
+    def take(self, queue: str, deadline: Deadline, patience: Deadline) -> None:
+        """Get what is there; then wait for what comes, until there are enough or the patience is over.
 
-    """
-    last = 0
-    while inbox.missing:
-        found = talk.get(queue, deadline)
-        if found is None:
-            break
-        last = _keep(inbox, *found)
-    if inbox.missing and patience.left and deadline.left:
-        talk.listen(queue, deadline, most=inbox.missing)
-        last = collect(talk, inbox, deadline, patience) or last
-    return last
+        Raises:
+            CallError: when the queue cannot be read, or holds too much; what was collected is given back.
 
+        """
+        try:
+            self._take(queue, deadline, patience)
+        except CallError:
+            with suppress(CallError):  # the first error tells more
+                self.settle(deadline, take=False)
+            raise
 
-def collect(talk: Talk, inbox: Inbox, deadline: Deadline, patience: Deadline) -> int:
-    """Wait for deliveries until there are enough, or the patience is over. Gives the tag of the last one."""
-    last = 0
-    while inbox.missing:
-        found = talk.next(min(patience.left, deadline.left))
-        if found is None:
-            break
-        last = _keep(inbox, *found)
-    return last
+    def _take(self, queue: str, deadline: Deadline, patience: Deadline) -> None:
+        while self._inbox.missing:
+            found = self._talk.get(queue, deadline)
+            if found is None:
+                break
+            self._keep(*found)
+        if self._inbox.missing and patience.left and deadline.left:
+            self.listen(queue, deadline, patience)
 
+    def listen(self, queue: str, deadline: Deadline, patience: Deadline) -> None:
+        """Wait for deliveries until there are enough, or the patience is over."""
+        self._talk.listen(queue, deadline, most=self._inbox.missing)
+        while self._inbox.missing:
+            found = self._talk.next(min(patience.left, deadline.left))
+            if found is None:
+                break
+            self._keep(*found)
 
-def _keep(inbox: Inbox, method: Any, properties: Any, body: bytes) -> int:
-    inbox.add(as_plain(method, properties, body), len(body))
-    return int(method.delivery_tag)
+    def _keep(self, method: Any, properties: Any, body: bytes) -> None:
+        self._last = int(method.delivery_tag)
+        self._inbox.add(as_plain(method, properties, body), len(body))
+
+    def settle(self, deadline: Deadline, *, take: bool) -> None:
+        """Take what was collected for good, or give it back."""
+        if self._last:
+            self._talk.settle(self._last, Deadline(max(deadline.left, _SETTLE)), take=take)
 
 
 def as_plain(method: Any, properties: Any, body: bytes) -> dict[str, Any]:

@@ -27,6 +27,7 @@ class Talk:
         self._done: Done | None = None
         """Who waits for an answer on this channel."""
         self._returned: Any = None
+        self._closing = False
         self.arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
         """Deliveries to a consumer: (method, properties, body), or the error that ended them."""
         (self._channel,) = link.ask(self._open, deadline)
@@ -48,6 +49,9 @@ class Talk:
     # What follows happens on the link's thread.
 
     def _on_close(self, _channel: Any, reason: BaseException) -> None:
+        if self._closing and self._done is not None:
+            self._done()
+            return
         code = getattr(reason, "reply_code", None)
         text = getattr(reason, "reply_text", "")
         self._fail(lost(reason, self._link.where) if code is None else reply(code, text, self._link.where))
@@ -170,6 +174,16 @@ class Talk:
             channel.basic_qos(prefetch_count=1, callback=done)  # has an answer, which an acknowledgement has not
 
         self._ask(request, deadline)
+
+    def close(self, deadline: Deadline) -> None:
+        """Close the channel; nothing of it is left at the broker afterwards.
+
+        Raises:
+            CallError: when the broker does not answer.
+
+        """
+        self._closing = True
+        self._ask(lambda channel, _done: channel.close(), deadline)
 
     def drop(self) -> None:
         """Close the channel, without waiting; what it holds goes back to its queue."""

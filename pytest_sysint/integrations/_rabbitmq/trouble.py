@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, TimedOut, Unreachable
+from pytest_sysint.core.integration import clip
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations._net import translate_os_error
 
@@ -54,7 +55,7 @@ def _vhost(said: str, where: str) -> CallError:
 
 
 def lost(error: BaseException | None, where: str) -> CallError:
-    """Why a connection ended that was open, or why a request on it could not be sent."""
+    """Why a connection ended that was open."""
     if isinstance(error, CallError):
         return error
     code, text = getattr(error, "reply_code", None), getattr(error, "reply_text", "")
@@ -63,13 +64,20 @@ def lost(error: BaseException | None, where: str) -> CallError:
     said = _said(error)
     if _NOT_AMQP.search(f"{type(error).__name__} {said}"):
         return Garbled(f"{where} sent what is not AMQP: {said}", rung="ping", hint=_OTHER)
-    if isinstance(error, (ValueError, TypeError)):
-        return Rejected(f"the request for RabbitMQ at {where} cannot be sent: {said}", hint="AMQP has no room for it")
     return Unreachable(
         f"the connection to RabbitMQ at {where} was lost: {said}",
         rung="ping",
         hint="the broker was stopped or crashed, or a proxy closed the connection",
     )
+
+
+def not_sent(error: BaseException, where: str) -> CallError:
+    """Why pika could not send a request: the connection has just gone, or it takes no such thing."""
+    if "WrongState" in type(error).__name__ or hasattr(error, "reply_code"):
+        return lost(error, where)
+    said = clip(f"{type(error).__name__}: {_said(error)}", 200)
+    hint = "names and headers have at most 255 bytes, and headers AMQP's types only"
+    return Rejected(f"the request to RabbitMQ at {where} cannot be sent: {said}", rung="write", hint=hint)
 
 
 def not_opened(error: BaseException | None, where: str, waited: str) -> CallError:
