@@ -13,7 +13,7 @@ def declaration(folder: str) -> str:
     lines = ["sysint: 1", "integrations:"]
     for group in range(100):
         lines += [f"  store-{group}:", "    type: local", f"    url: {folder}", "    health:"]
-        lines += [f"      - {{name: file {n}, list: '', expect: {{count: '>= 0'}}}}" for n in range(COUNT // 100 - 1)]
+        lines += [f"      - {{name: f{n}, list: '', expect: {{count: '>= 0'}}}}" for n in range(COUNT // 100 - 1)]
     return "\n".join(lines) + "\n"
 
 

@@ -49,7 +49,8 @@ def test_fixtures_of_a_foreign_session_skip_with_a_reason(tmp_path: Path) -> Non
 
 def test_a_fixture_of_the_project_wins(tmp_path: Path) -> None:
     (tmp_path / "test_foreign.py").write_text(
-        "import pytest\n@pytest.fixture\ndef integration(): return 7\ndef test_own(integration): assert integration == 7\n"
+        "import pytest\n@pytest.fixture\ndef integration(): return 7\n"
+        "def test_own(integration): assert integration == 7\n"
     )
     assert "1 passed" in run(tmp_path)
 

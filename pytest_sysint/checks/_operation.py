@@ -34,7 +34,7 @@ def check_of(kind: str, item: DeclaredCheck, declared: DeclaredIntegration) -> C
         kind=kind,
         integration_id=declared.id,
         tenant=declared.tenant,
-        run=Judged(item.operation, item.expectation or _default(item.operation), item.poll, declared.tenant),
+        run=Judged(item.operation, _expectations(item), item.poll, declared.tenant),
         severity=item.severity or declared.severity,
         effect=item.operation.effect(),
         timeout=item.timeout or declared.timeout,
@@ -48,20 +48,23 @@ def check_of(kind: str, item: DeclaredCheck, declared: DeclaredIntegration) -> C
     )
 
 
-def _default(operation: Operation) -> Expectation | None:
-    raw = operation.default_expect()
-    return compile_expectation(raw) if raw else None
+def _expectations(item: DeclaredCheck) -> tuple[Expectation, ...]:
+    """What is declared, and of the operation's own what is not said otherwise: a fast 500 is no success."""
+    declared = (item.expectation,) if item.expectation is not None else ()
+    named = {subject for each in declared for subject in each.subjects}
+    rest = {subject: matcher for subject, matcher in item.operation.default_expect().items() if subject not in named}
+    return (*declared, compile_expectation(rest)) if rest else declared
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Performs an operation and judges what it brought back; with `poll`, again and again until it holds.
 
-    Without an expectation it is enough that the operation was answered. Warnings do not make polling go on.
+    Without any expectation it is enough that the operation was answered. Warnings do not make polling go on.
     """
 
     operation: Operation
-    expectation: Expectation | None
+    expectations: tuple[Expectation, ...] = ()
     poll: Poll | None = None
     tenant: str = SHARED
 
@@ -85,8 +88,8 @@ class Judged:
         )
 
     def _judge(self, observation: Observation) -> tuple[Assertion, ...]:
-        if self.expectation is not None:
-            return self.expectation.judge(observation, self.tenant)
+        if self.expectations:
+            return tuple(found for each in self.expectations for found in each.judge(observation, self.tenant))
         took = f" in {show(observation.phases['total'], 'duration')}" if "total" in observation.phases else ""
         return (passed("answered", f"answered{took}", "an answer", f"answered{took}", self.tenant),)
 

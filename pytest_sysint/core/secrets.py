@@ -33,7 +33,6 @@ class Redactor:
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
         self._lock = threading.Lock()
 
     def learn(self, value: str | None) -> None:
@@ -43,11 +42,7 @@ class Redactor:
         forms = _forms(value)
         with self._lock:
             self._values.add(value)
-            if forms <= self._forms:
-                return
             self._forms |= forms
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def known(self) -> tuple[str, ...]:
         """The secrets learnt so far, for another process of ours that must mask them too."""
@@ -70,10 +65,11 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text with every known secret, and every password in a url, masked."""
-        pattern = self._pattern
-        # A look for each form in C is many times cheaper than the pattern, and nearly all texts hold no secret.
-        if pattern is not None and any(form in text for form in tuple(self._forms)):
-            text = pattern.sub(MASK, text)
+        # A look for each form in C is many times cheaper than one pattern of all, which would also have to be compiled
+        # anew for each secret learnt; and nearly all texts hold no secret.
+        found = [form for form in tuple(self._forms) if form in text]
+        for form in sorted(found, key=len, reverse=True):
+            text = text.replace(form, MASK)
         return _URL_PASSWORD.sub(rf"\g<head>{MASK}", text) if "://" in text and "@" in text else text
 
     def redact_value(self, value: Any) -> Any:

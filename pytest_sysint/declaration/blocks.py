@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pytest_sysint.core.errors import MissingDriver, did_you_mean
+from pytest_sysint.core.errors import MissingDriver
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import SHARED, Severity
 from pytest_sysint.core.registry import kinds, types
@@ -22,6 +22,7 @@ from pytest_sysint.declaration.model import Category, DeclaredIntegration, Integ
 from pytest_sysint.declaration.resolving import bare, schemes_below
 from pytest_sysint.declaration.shapes import fields_by_key
 from pytest_sysint.declaration.values import RetryKeys
+from pytest_sysint.declaration.words import suggest
 from pytest_sysint.declaration.yaml_nodes import Node
 
 PLANNED_KINDS = ("health", "contract", "dataflow", "security", "resilience", "load")
@@ -134,7 +135,7 @@ def _read_type(block: Block) -> None:
     elif not isinstance(word, str):
         block.problem(("type",), f"expected the word of a type, got {came(bare(node))}")
     elif word not in types():
-        block.problem(("type",), f"unknown type '{word}'{did_you_mean(word, types().names())}")
+        block.problem(("type",), f"unknown type '{word}'{suggest(word, types().names())}")
     else:
         block.type = word
         _find_class(block)
@@ -176,7 +177,7 @@ def _check_keys(block: Block) -> None:
     allowed = known | fields_by_key(block.cls.settings_model).keys()
     for key in block.node.value:
         if key not in allowed:
-            block.problem((key,), f"unknown key{did_you_mean(key, allowed)}")
+            block.problem((key,), f"unknown key{suggest(key, allowed)}")
         elif key in PLANNED_KINDS and key not in kinds():
             said = f"{block.id}: {key} checks are declared, and this version does not run that kind"
             block.frame.notice(block.source, (*block.path, key), said)
@@ -213,6 +214,6 @@ def _read_tenants(block: Block) -> None:
 def _check_named_tenants(block: Block, asked: Iterable[str], known: tuple[str, ...]) -> None:
     for index, name in enumerate(asked):
         if name not in known:
-            block.problem(("tenants", index), f"unknown tenant '{name}'{did_you_mean(name, known)}")
+            block.problem(("tenants", index), f"unknown tenant '{name}'{suggest(name, known)}")
     if not asked:
         block.problem(("tenants",), "an empty list: name tenants, write `all`, or leave the key out")

@@ -13,12 +13,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import Any, cast
 
 from pydantic import Field
 
 from pytest_sysint.core.check import CHECK_KEYS, Poll, RetryPolicy
-from pytest_sysint.core.errors import Mistake, Mistakes, did_you_mean, nearest
+from pytest_sysint.core.errors import Mistake, Mistakes, nearest
 from pytest_sysint.core.integration import Integration, Measure, Operation
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import Severity
@@ -29,11 +30,14 @@ from pytest_sysint.declaration.references import Unset
 from pytest_sysint.declaration.resolving import markers
 from pytest_sysint.declaration.shapes import fields_by_key, model_schema
 from pytest_sysint.declaration.values import RetryKeys
+from pytest_sysint.declaration.words import suggest
 from pytest_sysint.expectations import Expectation, compile_expectation, json_schema
 
 Type = type[Integration[Any]]
 
 _SLUG_LENGTH = 60
+_LOOKED_AT = 20
+"""How many keys of a check without an operation are compared with the known operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def _operation(raw: Any, cls: Type) -> type[Operation]:
         raise Mistakes(Mistake((), f"{several}: a check has one operation; make it two checks"))
     if named:
         return named[0]
-    for key in raw:
+    for key in islice(raw, _LOOKED_AT):
         if key not in CHECK_KEYS and (guess := nearest(key, operations)):
             raise Mistakes(Mistake((key,), f"unknown operation, did you mean '{guess}'? (operations: {words})"))
     raise Mistakes(Mistake((), f"names no operation (operations: {words})"))
@@ -136,7 +140,7 @@ def _operation(raw: Any, cls: Type) -> type[Operation]:
 
 def _unknown(raw: Mapping[str, Any], fields: Mapping[str, Any]) -> Iterable[Mistake]:
     allowed = CHECK_KEYS | fields.keys()
-    return [Mistake((key,), f"unknown key{did_you_mean(key, allowed)}") for key in raw if key not in allowed]
+    return [Mistake((key,), f"unknown key{suggest(key, allowed)}") for key in raw if key not in allowed]
 
 
 def _expectation(operation: Operation, expect: dict[str, Any] | None, raw: Mapping[str, Any]) -> Expectation | None:

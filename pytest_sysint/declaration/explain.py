@@ -13,12 +13,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pytest_sysint.core.errors import Mistake, Mistakes, did_you_mean
+from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.core.secrets import redact, telling
 from pytest_sysint.declaration import scalars, sentences
 from pytest_sysint.declaration.references import Late, Referenced, Unset
 from pytest_sysint.declaration.resolving import markers
 from pytest_sysint.declaration.shapes import fields_by_key, models_at
+from pytest_sysint.declaration.words import suggest
 
 M = TypeVar("M", bound=BaseModel)
 P = ParamSpec("P")
@@ -153,7 +154,7 @@ def _say(fault: _Fault, model: type[BaseModel] | None) -> str:
         return f"'{fault.key}' is missing{_described(fault, model)}"
     if fault.kind == "extra_forbidden":
         allowed = {key for each in _models(model, fault.path[:-1]) for key in fields_by_key(each)}
-        return f"unknown key{did_you_mean(str(fault.path[-1]), allowed)}"
+        return f"unknown key{suggest(str(fault.path[-1]), allowed)}"
     words = sentences.words(fault.kind, fault.context)
     if words is not None:
         return choose(fault.value, words, fault.path)
@@ -206,7 +207,7 @@ def came(value: Any, path: Path = ()) -> str:
 def choose(value: Any, allowed: Sequence[str], path: Path = ()) -> str:
     """The sentence for a word that is not one of the allowed."""
     if isinstance(value, str) and not _is_hidden(value, path):
-        return f"unknown word '{_clip(redact(value))}'{did_you_mean(value, allowed)}"
+        return f"unknown word '{_clip(redact(value))}'{suggest(value, allowed)}"
     return f"expected one of {', '.join(sorted(allowed))}, got {came(value, path)}"
 
 

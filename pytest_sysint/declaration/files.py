@@ -20,6 +20,7 @@ _YAML = (".yaml", ".yml")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "htmlcov"})
 _MAX_FILES = 1000
 _MAX_CHAIN = 20
+MAX_PROBLEMS = 1000
 
 
 def is_declaration(name: str) -> bool:
@@ -84,7 +85,11 @@ class Report:
             self.add(source, (*under, *mistake.path), mistake.message)
 
     def at(self, shown: str, line: int, column: int, path: str, message: str) -> None:
-        """A problem at a position."""
+        """A problem at a position; after a great many, only that there are more."""
+        if len(self.found) == MAX_PROBLEMS:
+            shown, line, column, path, message = "", 0, 0, "", "there are more; mend these first"
+        elif len(self.found) > MAX_PROBLEMS:
+            return
         self.found[Problem(shown, line, column, path, redact(message))] = None
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pytest_sysint.core.errors import did_you_mean
 from pytest_sysint.core.records import SHARED
 from pytest_sysint.declaration.blocks import Block
 from pytest_sysint.declaration.frame import Frame, Path
+from pytest_sysint.declaration.words import suggest
 
 Blocks = Mapping[str, Block]
 
@@ -26,7 +26,7 @@ def check_graph(blocks: Sequence[Block], frames: Sequence[Frame]) -> Blocks:
         for name in frame.urls:
             if name not in by_id:
                 path = ("environments", frame.environment.name, "urls", name)
-                frame.problem(frame.root, path, f"there is no integration of this id{did_you_mean(name, by_id)}")
+                frame.problem(frame.root, path, f"there is no integration of this id{suggest(name, by_id)}")
     _report_circles(by_id)
     return by_id
 
@@ -36,7 +36,7 @@ def _check_edges(block: Block, by_id: Blocks) -> None:
     named += [(path, name) for name, path in block.late.items()]
     for path, name in named:
         if name not in by_id:
-            said = f"there is no integration '{name}'{did_you_mean(name, by_id)}"
+            said = f"there is no integration '{name}'{suggest(name, by_id)}"
             block.frame.problem(block.source, path, said)
         elif lonely := _without(block, by_id[name]):
             said = f"'{name}' is not declared for tenant {', '.join(lonely)}, which '{block.id}' is"

@@ -18,6 +18,7 @@ from pytest_sysint.declaration.graph import check_graph, needed_by
 from pytest_sysint.declaration.model import Declaration
 from pytest_sysint.declaration.outline import choose_environment, choose_tenants, read_frame
 from pytest_sysint.declaration.parts import read_instances
+from pytest_sysint.declaration.words import begin
 
 Needed = Callable[[str, str], bool]
 """(integration id, type) -> whether the run uses it."""
@@ -46,6 +47,7 @@ def load(
         UsageError: for an environment or a tenant that is not declared.
 
     """
+    begin()
     with _without_collector():
         return _load(list(dict.fromkeys(Path(path).resolve() for path in paths)), environment, tenants, env, needed)
 
@@ -142,7 +144,7 @@ def _order(paths: list[Path], frames: list[Frame]) -> Callable[[Problem], tuple[
     named = [shown_name(path) for path in paths]
     files = dict.fromkeys(each for name in named for each in included.get(name, [name]))
     places = {name: index for index, name in enumerate(files)}
-    return lambda problem: (places.get(problem.file, -1), problem.line, problem.column)
+    return lambda problem: (places.get(problem.file, len(places)), problem.line, problem.column)
 
 
 def _declaration(frame: Frame, blocks: list[Block]) -> Declaration:

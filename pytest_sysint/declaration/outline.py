@@ -19,6 +19,7 @@ from pytest_sysint.declaration.model import Environment, Raw
 from pytest_sysint.declaration.provisioning import AUTO, way_names
 from pytest_sysint.declaration.references import Referenced
 from pytest_sysint.declaration.resolving import bare
+from pytest_sysint.declaration.words import suggest
 from pytest_sysint.declaration.yaml_nodes import Node
 
 VERSION = 1
@@ -68,7 +69,7 @@ def _check_keys(frame: Frame, source: Source) -> None:
     _check_version(frame, source, is_root=is_root)
     for key in node.value:
         if key not in TOP_KEYS:
-            frame.problem(source, (key,), f"unknown key{did_you_mean(key, TOP_KEYS if is_root else INCLUDED_KEYS)}")
+            frame.problem(source, (key,), f"unknown key{suggest(key, TOP_KEYS if is_root else INCLUDED_KEYS)}")
         elif not is_root and key not in INCLUDED_KEYS:
             allowed = ", ".join(INCLUDED_KEYS)
             said = f"stands in the file that includes this one, {frame.root.shown}, and not here (allowed: {allowed})"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from pytest_sysint.core.errors import Mistake, Mistakes, SysintError, did_you_mean
+from pytest_sysint.core.errors import Mistake, Mistakes, SysintError
 from pytest_sysint.core.integration import Settings
 from pytest_sysint.core.registry import kinds
 from pytest_sysint.core.secrets import learn_url, reveal
@@ -25,6 +25,7 @@ from pytest_sysint.declaration.provisioning import EXISTING, ProvisionSettings, 
 from pytest_sysint.declaration.references import Late, Referenced, Unset
 from pytest_sysint.declaration.resolving import Notes, markers, resolve, schemes_below
 from pytest_sysint.declaration.shapes import fields_by_key
+from pytest_sysint.declaration.words import suggest
 from pytest_sysint.declaration.yaml_nodes import Node
 
 P = TypeVar("P")
@@ -190,7 +191,7 @@ class _Reader:
             self.block.frame.problem(source, path, f"expected a url such as {schemes[0]}://..., and this has no scheme")
         elif schemes and separator and scheme not in schemes:
             shown = "the scheme of this url" if isinstance(raw, Referenced) else f"the scheme '{scheme}'"
-            said = f"{shown} is not one of type '{self.block.type}'{did_you_mean(scheme, schemes)}"
+            said = f"{shown} is not one of type '{self.block.type}'{suggest(scheme, schemes)}"
             self.block.frame.problem(source, path, said)
         if not isinstance(raw, Referenced) and _password_of(url):
             self._notice_written(source, path)

@@ -17,13 +17,14 @@ from typing import Any
 
 from pydantic import Field
 
-from pytest_sysint.core.errors import Mistake, Mistakes, did_you_mean
+from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.registry import ways
 from pytest_sysint.core.units import Duration
 from pytest_sysint.declaration.explain import Gathered, came, choose, read_model
 from pytest_sysint.declaration.references import Unset
 from pytest_sysint.declaration.shapes import fields_by_key
+from pytest_sysint.declaration.words import suggest
 
 AUTO = "auto"
 EXISTING = "existing"
@@ -120,7 +121,7 @@ def _hold_to_ways(declared: Mapping[str, Any], way: str) -> None:
     mistakes = Gathered()
     for key in declared:
         if key not in owners:
-            mistakes.keep(Mistake((key,), f"unknown key{did_you_mean(key, {*_COMMON, *owners})}"))
+            mistakes.keep(Mistake((key,), f"unknown key{suggest(key, {*_COMMON, *owners})}"))
         elif way != AUTO and way not in owners[key]:
             mistakes.keep(Mistake((key,), f"belongs to the way {' or '.join(owners[key])}, and the way here is {way}"))
     candidates = [way] if way != AUTO else sorted({name for key in declared for name in owners.get(key, ())})

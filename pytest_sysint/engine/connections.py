@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -84,6 +85,11 @@ class Connections:
                 entry.unavailable = error
             except SysintError as error:
                 entry.unavailable = Unavailable(error.message, hint=error.hint)
+            except Exception as error:  # noqa: BLE001 - a type of another package may raise anything; nobody must hang
+                entry.unavailable = Unavailable(
+                    f"integration '{integration_id}' could not be set up: {type(error).__name__}: {error}",
+                    hint=f"this is a mistake in the type '{entry.first.type}', or in a library that it uses",
+                )
 
     def _make_ready(self, integration_id: str, entry: _Entry) -> None:
         if entry.first.unusable:
@@ -103,6 +109,8 @@ class Connections:
     def _construct(self, ready: DeclaredIntegration, provided: Provided) -> Integration[Any]:
         allowed = self._allow.get(ready.id)
         read_only = allowed == frozenset({"read"}) or (allowed is None and provided.way == "existing")
+        if ready.cls.driver:
+            importlib.import_module(ready.cls.driver)  # now, so that no check's latency has an import in it
         live: Integration[Any] = ready.cls(ready.settings, read_only=read_only, concurrency=self._concurrency)
         return live
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_sysint.core.check import Check
-from pytest_sysint.core.records import Effect
+from pytest_sysint.core.records import SHARED, Effect
 from pytest_sysint.core.registry import kinds
 from pytest_sysint.declaration import Declaration, DeclaredIntegration
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What of the declarations is asked for; an empty part asks for everything."""
+    """What of the declarations is asked for; an empty part asks for all. What all tenants share is each one's."""
 
     kinds: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
@@ -25,7 +25,7 @@ class Selection:
         return (
             (not self.types or declared.type in self.types)
             and (not self.integrations or declared.id in self.integrations)
-            and (not self.tenants or declared.tenant in self.tenants)
+            and (not self.tenants or declared.tenant in {*self.tenants, SHARED})
         )
 
 

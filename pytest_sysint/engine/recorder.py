@@ -47,7 +47,7 @@ def judged(planned: Planned, trace: Trace, outcome: Outcome) -> Result:
         outcome,
         error_message=message or ("" if outcome.assertions else "the check judged nothing"),
         degraded=status == "passed" and bool(failed),
-        flaky=status == "passed" and len(trace.attempts) > 1,
+        flaky=status == "passed" and any(attempt.status == "failed" for attempt in trace.attempts),
         rung=outcome.rung if broken else "",
     )
 

@@ -14,31 +14,34 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter, wait_fixed
-from tenacity.wait import wait_base
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-from pytest_sysint.core.check import Check, Outcome
+from pytest_sysint.core.check import Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
 from pytest_sysint.core.records import Attempt as AttemptRecord
-from pytest_sysint.core.records import SHARED, Result
+from pytest_sysint.core.records import Result
 from pytest_sysint.engine import recorder
 from pytest_sysint.engine.attempt import Attempt, LogKeeper
 from pytest_sysint.engine.board import Board
 from pytest_sysint.engine.breaker import Breaker
 from pytest_sysint.engine.budget import Budget
 from pytest_sysint.engine.connections import Connections
+from pytest_sysint.engine.health import HEALTH, HealthBook
 from pytest_sysint.engine.plan import Planned
+from pytest_sysint.engine.policy import may_try_again, only_latency_failed, time_limit, wait_between
 
-_HEALTH = 0  # the order of the phase whose verdict the others wait for
 _BOARD_INTERVAL = 0.05
 _WATCH_INTERVAL = 0.5
-_LIMIT_MARGIN = 10.0
 _LAST_MOMENT = 5.0
 _PATIENCE = 10.0
 
 
 class Stopped(Exception):
     """The run was stopped while a check waited."""
+
+
+_DOWN = frozenset({"dns", "tcp", "tls", "authentication", "ping"})
+"""Rungs without which nothing else can be judged. An answer that merely displeases blocks nobody."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +96,7 @@ class Runner:
         self._board = board
         self._worker = worker
         self._breakers: dict[tuple[str, str], Breaker] = {}
-        self._health = _HealthBook(planned.values())
+        self._health = HealthBook(planned.values())
         self._ready: list[_Job] = []
         self._later: list[_Job] = []
         self._waiting: dict[str, list[_Job]] = {}
@@ -101,7 +104,7 @@ class Runner:
         self._running: set[_Job] = set()
         self._exclusive: _Job | None = None
         self._lock = threading.RLock()
-        # Two conditions on one lock: a worker that finds work does not wake those who wait for results, nor the reverse.
+        # Two conditions on one lock: who finds work does not wake those who wait for results, nor the reverse.
         self._work_there = threading.Condition(self._lock)
         self._result_there = threading.Condition(self._lock)
         self._stop = threading.Event()
@@ -158,6 +161,11 @@ class Runner:
             self._result_there.wait_for(lambda: not self._running, timeout=_LAST_MOMENT)
         logging.getLogger().removeHandler(self._logs)
 
+    def down(self, integration_id: str, tenant: str, requires: Iterable[str]) -> str:
+        """The root of its being down, as far as the health checks that have ended tell; empty when it is up."""
+        roots = (self._health.root(each, tenant) for each in (integration_id, *requires))
+        return next((root for root in roots if root), "")
+
     # ---- readiness: milestones ----
 
     def _needs(self, planned: Planned) -> tuple[str, ...]:
@@ -170,7 +178,7 @@ class Runner:
             self._health_ended(planned, "")
             return
         job.waits = {f"open:{each}" for each in self._needs(planned)}
-        known = planned.requires if planned.order == _HEALTH else self._needs(planned)
+        known = planned.requires if planned.order == HEALTH else self._needs(planned)
         job.waits |= {f"health:{each}" for each in known if self._health.pending(each)}
         job.waits -= self._reached
         for milestone in job.waits:
@@ -246,7 +254,7 @@ class Runner:
                         for each in self._running:
                             each.crowded = True
                     job.started = time.monotonic()
-                    job.limit = _limit(job.planned.check)
+                    job.limit = time_limit(job.planned.check)
                     return job
                 self._work_there.wait()
         return None
@@ -309,7 +317,7 @@ class Runner:
         except Unavailable as error:
             return recorder.skipped(planned, str(error))
         except CallError as error:
-            if error.transient and not job.deferred and not self._stop.is_set():
+            if may_try_again(planned.check, error) and not job.deferred and not self._stop.is_set():
                 job.deferred = True
                 return None
             cause = self._connections.obituary(planned.check.integration_id) if error.transient else ""
@@ -318,7 +326,7 @@ class Runner:
             result = recorder.skipped(planned, "the run was stopped")
         except Exception as error:  # noqa: BLE001 - whatever a check raises must become a result
             result = recorder.crashed(planned, job.trace, error)
-        if job.crowded and not job.alone and _only_latency_failed(result):
+        if job.crowded and not job.alone and only_latency_failed(result):
             job.alone = job.trace.measured_alone = True
             return None
         return result
@@ -328,11 +336,11 @@ class Runner:
         for needed in self._needs(planned):
             if reason := self._connections.unavailable(needed):
                 return recorder.skipped(planned, reason if needed == own else f"needs '{needed}': {reason}")
-        known = planned.requires if planned.order == _HEALTH else self._needs(planned)
+        known = planned.requires if planned.order == HEALTH else self._needs(planned)
         for needed in known:
             if root := self._health.root(needed, planned.check.tenant):
                 return recorder.blocked(planned, root)
-        if planned.order != _HEALTH and not self._breaker(planned).allows():
+        if planned.order != HEALTH and not self._breaker(planned).allows():
             return recorder.blocked(planned, own)
         return None
 
@@ -341,8 +349,8 @@ class Runner:
         policy = check.retry
         retrying = Retrying(
             stop=stop_after_attempt(1 if job.deferred else policy.attempts),
-            wait=_wait(check),
-            retry=retry_if_exception(lambda error: isinstance(error, CallError) and error.transient),
+            wait=wait_between(check),
+            retry=retry_if_exception(lambda error: isinstance(error, CallError) and may_try_again(check, error)),
             sleep=self._sleep,
             reraise=True,
         )
@@ -361,12 +369,13 @@ class Runner:
         with Attempt(check, number, self._connections, budget, self._sleep, say) as attempt:
             try:
                 outcome = check.run(attempt)
-                breaker.succeeded()
-                return outcome
             except CallError as error:
                 message, rung = error.message, error.rung
                 (breaker.failed if error.transient else breaker.succeeded)()
                 raise
+            else:
+                breaker.succeeded()
+                return outcome
             finally:
                 job.trace.exchanges, job.trace.logs = attempt.exchanges, job.trace.logs + attempt.logs
                 job.trace.attempts.append(
@@ -388,83 +397,10 @@ class Runner:
         if result.status == "blocked":
             return result.blocked_by
         down = planned.check.decisive or result.rung in _DOWN
-        if planned.order == _HEALTH and result.status in ("failed", "error") and down:
+        if planned.order == HEALTH and result.status in ("failed", "error") and down:
             return planned.check.integration_id
         return ""
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Stopped
-
-
-_DOWN = frozenset({"dns", "tcp", "tls", "authentication", "ping"})
-"""Rungs without which nothing else can be judged. An answer that merely displeases blocks nobody."""
-
-
-class _HealthBook:
-    """Which integrations are still being examined, and which were found to be down."""
-
-    def __init__(self, planned: Iterable[Planned]) -> None:
-        self._open: dict[str, set[str]] = {}
-        for item in planned:
-            if item.order == _HEALTH:
-                self._open.setdefault(item.check.integration_id, set()).add(item.nodeid)
-        self._nodeids = {nodeid for nodeids in self._open.values() for nodeid in nodeids}
-        self._down: dict[tuple[str, str], str] = {}
-        self._lock = threading.Lock()
-
-    def nodeids(self) -> set[str]:
-        """Node ids of all health checks of the plan."""
-        return self._nodeids
-
-    def pending(self, integration_id: str) -> bool:
-        """Whether some health check of it has not ended."""
-        return bool(self._open.get(integration_id))
-
-    def ended(self, planned: Planned, root: str) -> bool:
-        """Note the end of a check; True when it was the last health check of its integration."""
-        with self._lock:
-            check = planned.check
-            if root and planned.order == _HEALTH:
-                self._down.setdefault((check.integration_id, check.tenant), root)
-            left = self._open.get(check.integration_id, set())
-            if planned.nodeid not in left:
-                return False
-            left.discard(planned.nodeid)
-            return not left
-
-    def root(self, integration_id: str, tenant: str) -> str:
-        """The integration at the root of its being down, as far as this tenant is concerned; empty when it is up."""
-        own = self._down.get((integration_id, tenant))
-        if own or (integration_id, tenant) in self._down:
-            return own or ""
-        near = (
-            root for (each, other), root in self._down.items() if each == integration_id and _concerns(tenant, other)
-        )
-        return next(near, "")
-
-
-def _concerns(tenant: str, other: str) -> bool:
-    """Whether trouble of the other tenant is also this one's: what is shared by all, and everybody's for what is shared."""
-    return SHARED in (tenant, other)
-
-
-def _only_latency_failed(result: Result) -> bool:
-    failed = [item.name for item in result.assertions if item.status == "failed"]
-    return (
-        result.status == "failed" and bool(failed) and all(name.startswith(("latency", "phases.")) for name in failed)
-    )
-
-
-def _wait(check: Check) -> wait_base:
-    policy = check.retry
-    if policy.backoff == "exponential":
-        return wait_exponential_jitter(multiplier=policy.initial, max=policy.max, jitter=policy.initial)
-    return wait_fixed(policy.initial)
-
-
-def _limit(check: Check) -> float:
-    """Seconds after which a check is left behind: all its tries with all their rungs, its polling, and a margin."""
-    conversations = 3 * check.timeout * (2 * check.retry.attempts - 1)
-    pauses = check.retry.attempts * check.retry.max
-    return conversations + pauses + (check.poll.timeout if check.poll else 0.0) + _LIMIT_MARGIN

@@ -139,8 +139,9 @@ def _set_aside(path: Path) -> str:
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         aside = path.with_name(f"{path.stem}.{written:%Y%m%dT%H%M%S%f}{path.suffix}")
         path.rename(aside)
-    except OSError:
-        return ""
+    except OSError as error:
+        lost = f"its journal {path} could not be kept ({_because(error)}) and is written over"
+        return f"an earlier run was cut short; {lost}"
     return f"an earlier run was cut short; what it had found is kept in {aside}"
 
 

@@ -6,6 +6,7 @@ Each is parametrized over what is declared beside or above the test's file; `@py
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +20,18 @@ from pytest_sysint.session.collect import CATEGORIES
 from pytest_sysint.session.live import Live
 from pytest_sysint.session.state import State
 
-LIVE = pytest.StashKey[list[Live]]()
+USED = pytest.StashKey[list["Use"]]()
 _SUFFIX = "_integration"
+
+
+@dataclass
+class Use:
+    """One integration in one hand-written test."""
+
+    declared: DeclaredIntegration
+    live: Live | None = None
+    """None when it could not be used."""
+    blocked_by: str = ""
 
 
 def integration_fixtures(state: State) -> object:
@@ -28,8 +39,9 @@ def integration_fixtures(state: State) -> object:
     names = {"integration": "", **{f"{word}{_SUFFIX}": word for word in (*CATEGORIES, *types().names())}}
 
     def pytest_generate_tests(_: object, metafunc: pytest.Metafunc) -> None:
-        for name in names.keys() & set(metafunc.fixturenames):
-            _parametrize(metafunc, name, names[name], state)
+        for name in metafunc.fixturenames:  # in their order: xdist's workers must all collect the same
+            if name in names:
+                _parametrize(metafunc, name, names[name], state)
 
     members: dict[str, Any] = {name: _fixture(name, state) for name in names}
     return type("IntegrationFixtures", (), {**members, "pytest_generate_tests": pytest_generate_tests})()
@@ -41,9 +53,13 @@ def _fixture(name: str, state: State) -> Any:
         if not hasattr(request, "param"):
             pytest.fail(f"'{name}' is parametrized over the declaration; do not ask for it by getfixturevalue")
         declared, declaration = request.param
-        live = Live(declared, declaration, state.connections)
-        request.node.stash.setdefault(LIVE, []).append(live)
-        return live
+        use = Use(declared)
+        request.node.stash.setdefault(USED, []).append(use)
+        use.blocked_by = state.down(declared)
+        if use.blocked_by:
+            pytest.skip(f"blocked: '{use.blocked_by}' is down")
+        use.live = Live(declared, declaration, state.connections)
+        return use.live
 
     integration.__doc__ = "A declared integration: .client, .execute(...), .expect(...), .eventually(...)."
     return integration
@@ -60,8 +76,7 @@ def _parametrize(metafunc: pytest.Metafunc, name: str, word: str, state: State) 
 
 
 def _matching(metafunc: pytest.Metafunc, word: str, state: State) -> Iterator[tuple[DeclaredIntegration, Declaration]]:
-    narrowed = metafunc.definition.get_closest_marker("sysint")
-    ids, tenants = (set(narrowed.kwargs.get(key, ())) if narrowed else set() for key in ("ids", "tenants"))
+    ids, tenants = (_narrowed(metafunc, key) for key in ("ids", "tenants"))
     for declaration in state.workspace.around(metafunc.definition.path):
         for item in declaration.integrations:
             if (
@@ -73,15 +88,25 @@ def _matching(metafunc: pytest.Metafunc, word: str, state: State) -> Iterator[tu
                 yield item, declaration
 
 
+def _narrowed(metafunc: pytest.Metafunc, key: str) -> set[str]:
+    """What the `sysint` marks name; the one closest to the test that names anything decides."""
+    named = (mark.kwargs[key] for mark in metafunc.definition.iter_markers("sysint") if mark.kwargs.get(key))
+    return set(next(named, ()))
+
+
 def recorded(item: pytest.Item, report: pytest.TestReport) -> Result:
     """The result of a hand-written test, from what its live integrations saw."""
-    lives = item.stash[LIVE]
-    first = lives[0].declared
+    uses = item.stash[USED]
+    lives = [use.live for use in uses if use.live is not None]
+    first = uses[0].declared
+    blocked_by = next((use.blocked_by for use in uses if use.blocked_by), "")
     assertions = tuple(assertion for live in lives for assertion in live.assertions)
     status: Status = "passed" if report.passed else "skipped" if report.skipped else "failed"
+    if blocked_by:
+        status = "blocked"
     message = _message(report) if status == "failed" else ""
     unexplained = status == "failed" and all(each.status == "passed" for each in assertions)
-    if status != "skipped" and (not assertions or unexplained):
+    if status in ("passed", "failed") and (not assertions or unexplained):
         assertions += (_of_the_test(status, message, first.tenant),)
     ended = datetime.now(UTC)
     return Result(
@@ -103,6 +128,7 @@ def recorded(item: pytest.Item, report: pytest.TestReport) -> Result:
         execution_time=round(report.duration * 1000, 3),
         error_message=message,
         cause="see the traceback in the logs of this result" if message else "",
+        blocked_by=blocked_by,
         skip_reason=report.longrepr[2] if isinstance(report.longrepr, tuple) else "",
         assertions=assertions,
         exchanges=tuple(exchange for live in lives for exchange in live.exchanges)[-20:],

@@ -11,7 +11,7 @@ import pytest
 from pytest_sysint.core import units
 from pytest_sysint.core.errors import CallError, Mistakes, Unavailable, UsageError, did_you_mean
 from pytest_sysint.core.integration import Integration, Observation, Operation, Stopwatch
-from pytest_sysint.core.records import Assertion, Exchange
+from pytest_sysint.core.records import SHARED, Assertion, Exchange
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.declaration import Declaration, DeclaredIntegration, read_check
 from pytest_sysint.engine.connections import Connections
@@ -25,6 +25,7 @@ class Live:
     def __init__(self, declared: DeclaredIntegration, declaration: Declaration, connections: Connections) -> None:
         self._declared = declared
         self._declaration = declaration
+        self._connections = connections
         self._integration = self._open(connections)
         self.assertions: list[Assertion] = []
         self.exchanges: list[Exchange] = []
@@ -64,6 +65,23 @@ class Live:
     def url(self) -> str:
         """Where it is. May hold a password: it is masked wherever the run writes."""
         return str(self._integration.settings.url)
+
+    def other(self, integration_id: str) -> Live:
+        """Another integration of the same declaration, for the same tenant; what it does is in this test's result.
+
+        Raises:
+            UsageError: when the declaration has none of that id for this tenant.
+        """
+        same = [item for item in self._declaration.integrations if item.tenant in (self.tenant, SHARED)]
+        found = next((item for item in same if item.id == integration_id), None)
+        if found is None:
+            known = {item.id for item in same}
+            raise UsageError(
+                f"'{integration_id}' is not declared for '{self.tenant}'{did_you_mean(integration_id, known)}"
+            )
+        other = Live(found, self._declaration, self._connections)
+        other.assertions, other.exchanges = self.assertions, self.exchanges
+        return other
 
     @property
     def client(self) -> Any:

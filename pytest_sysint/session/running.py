@@ -9,10 +9,11 @@ import pytest
 
 from pytest_sysint.core.masking import encode_masked
 from pytest_sysint.core.records import Result
-from pytest_sysint.engine.plan import plan
+from pytest_sysint.declaration import DeclaredIntegration
+from pytest_sysint.engine.plan import plan, requirements
 from pytest_sysint.engine.runner import Runner, Stopped
 from pytest_sysint.session.collect import CheckItem
-from pytest_sysint.session.fixtures import LIVE, recorded
+from pytest_sysint.session.fixtures import USED, recorded
 from pytest_sysint.session.state import State
 
 
@@ -24,6 +25,7 @@ class Running:
         self._runner: Runner | None = None
         self._results: dict[str, Result] = {}
         state.result_of = self.result_of
+        state.down = self.down
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -57,6 +59,13 @@ class Running:
         self._results[item.nodeid] = result
         return result
 
+    def down(self, declared: DeclaredIntegration) -> str:
+        """The root of an integration's being down, as far as its health is known; empty when it is up."""
+        if self._runner is None:
+            return ""
+        every = (item for each in self._state.workspace.declarations for item in each.integrations)
+        return self._runner.down(declared.id, declared.tenant, requirements(every)[declared.id])
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -64,7 +73,7 @@ class Running:
         report = yield
         if isinstance(item, CheckItem):
             self._attach_check(item, report)
-        elif LIVE in item.stash and (call.when == "call" or (call.when == "setup" and not report.passed)):
+        elif USED in item.stash and (call.when == "call" or (call.when == "setup" and not report.passed)):
             report.sysint = encode_masked(recorded(item, report))  # type: ignore[attr-defined]
         return report
 

@@ -62,6 +62,8 @@ class State:
     notices: list[str] = field(default_factory=list)
     result_of: Callable[[Any], Result] = field(init=False)
     """Waits for the result of a check item; set by the part that runs them."""
+    down: Callable[[DeclaredIntegration], str] = lambda _: ""
+    """The root of an integration's being down, empty when it is up; set by the part that runs the checks."""
 
     @classmethod
     def of(cls, config: pytest.Config) -> State:
@@ -100,7 +102,7 @@ class State:
     @cached_property
     def services(self) -> Services:
         """The run's started services; the supervisor process starts at the first need."""
-        return Services(logs=self.shared / "services", address=self.supervisor)
+        return Services(logs=self.options.reports_dir / "logs", address=self.supervisor)
 
     @cached_property
     def board(self) -> Board | None:

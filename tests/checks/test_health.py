@@ -157,7 +157,16 @@ def test_what_is_expected_fails(bench: Any, service: Any) -> None:
 def test_a_warning_degrades_and_does_not_fail(bench: Any, service: Any) -> None:
     raw = {"request": "GET /", "expect": {"latency": {"warn": "< 1us", "fail": "< 1h"}}}
     outcome = bench.health(raw, {"url": service.url})
-    assert [(item.severity, item.status) for item in outcome.assertions] == [("warn", "failed"), ("fail", "passed")]
+    latency = [item for item in outcome.assertions if item.name == "latency"]
+    assert [(item.severity, item.status) for item in latency] == [("warn", "failed"), ("fail", "passed")]
+
+
+def test_what_an_operation_expects_of_itself_holds_beside_what_is_declared(bench: Any, service: Any) -> None:
+    service.answers["/broken"] = (500, {})
+    fast = bench.health({"request": "GET /broken", "expect": {"latency": "< 1h"}}, {"url": service.url})
+    assert [(item.name, item.status) for item in fast.assertions] == [("latency", "passed"), ("status", "failed")]
+    meant = bench.health({"request": "GET /broken", "expect": {"status": 500}}, {"url": service.url})
+    assert [(item.name, item.status) for item in meant.assertions] == [("status", "passed")]
     assert outcome.cause == ""
 
 

@@ -21,7 +21,7 @@ READY = {"status": 200, "$.ready": True}
 def judged(raw: Any, poll: str = "30s", **keys: Any) -> Judged:
     (request,) = [operation for operation in types().get("rest").operations if operation.key() == "request"]
     operation = request.model_validate({"request": "GET /job"})
-    return Judged(operation, compile_expectation(raw), Poll.model_validate({"timeout": poll, **keys}))
+    return Judged(operation, (compile_expectation(raw),), Poll.model_validate({"timeout": poll, **keys}))
 
 
 def test_it_holds_after_some_polls(bench: Any, service: Any) -> None:

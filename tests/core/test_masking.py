@@ -83,7 +83,7 @@ def test_a_secret_is_masked_in_every_text(own_redactor: secrets.Redactor, secret
         error_message=f"password {secret} refused",
         metrics={f"calls of {secret}": 1.0},
         logs=(f"line {secret}",),
-        assertions=(Assertion(name="x", status="failed", message="m", expected={secret: [secret]}, actual=secret),),
+        assertions=(Assertion(name="x", status="failed", message="m", expected={secret: [secret]}, actual=Odd()),),
     )
     for text in (encode_masked(dirty), encode(masked([dirty])[0])):
         found = json.loads(text)
@@ -91,6 +91,7 @@ def test_a_secret_is_masked_in_every_text(own_redactor: secrets.Redactor, secret
         assert found["errorMessage"] == "password *** refused"
         assert found["metrics"] == {"calls of ***": 1.0}
         assert found["assertions"][0]["expected"] == {"***": ["***"]}
+        assert found["assertions"][0]["actual"] == "an odd value"
 
 
 @pytest.mark.parametrize("secret", ["passed", "critical", "1234", "2026", "execution", "errorMessage"])

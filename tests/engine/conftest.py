@@ -23,6 +23,8 @@ HELD = Outcome((Assertion(name="held", status="passed", message="held"),))
 class Nothing:
     """A live integration that talks to nobody."""
 
+    driver = ""
+
     def __init__(self, settings: Any, *, read_only: bool = False, concurrency: int = 1) -> None:
         self.settings = settings
         self.closed = False

@@ -153,6 +153,15 @@ def test_what_cannot_be_provided_is_skipped_with_its_line_and_so_is_what_needs_i
     assert results[other].skip_reason.startswith("needs 'queue'")
 
 
+def test_a_type_that_cannot_be_set_up_hangs_nobody(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.integration("odd")
+    nodeid = bench.check("odd", "reachable")
+    monkeypatch.setattr(bench.declared["odd", "shared"].cls, "driver", "no_such_module_here")
+    result = bench.run()[nodeid]
+    assert result.status == "skipped"
+    assert "ModuleNotFoundError" in result.skip_reason
+
+
 def test_a_refused_check_never_connects(bench: Any) -> None:
     bench.integration("db")
     nodeid = bench.check("db", "writes", failing(AssertionError("it ran")), refused="production allows read only")
@@ -170,7 +179,7 @@ def test_a_refused_health_check_does_not_hold_back_the_rest(bench: Any) -> None:
 
 
 def test_a_hanging_check_is_left_behind(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_sysint.engine.runner._LIMIT_MARGIN", 0.05)
+    monkeypatch.setattr("pytest_sysint.engine.policy._LIMIT_MARGIN", 0.05)
     monkeypatch.setattr("pytest_sysint.engine.runner._WATCH_INTERVAL", 0.02)
     release = threading.Event()
     bench.integration("db")

@@ -187,3 +187,10 @@ def test_a_result_without_integration_or_node(sample: RunRecords, run_of: RunOf)
     bare: Result = sample.results[0].model_copy(update={"integration_id": "", "nodeid": "only", "type": ""})
     text = page(run_of([bare])).text
     assert "(hand-written tests)" in text
+
+
+def test_time_that_no_step_accounts_for_is_shown_too(sample: RunRecords, run_of: RunOf) -> None:
+    unmeasured = sample.results[0].model_copy(update={"timings": (), "execution_time": 1234.0})
+    text = page(run_of([unmeasured])).text
+    assert "1.23 s" in text
+    assert "other" in text

@@ -252,3 +252,32 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_journal_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SysintError, match="cannot be read: No such file or directory"):
         read(tmp_path / "none.jsonl")
+
+
+def test_a_disk_that_reports_its_trouble_only_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = journal_of(tmp_path / "j.jsonl", result(1))
+    close = os.close
+
+    def closing(file: int) -> None:
+        close(file)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pytest_sysint.results.journal.os.close", closing)
+    assert journal.close(RUN, PASSED).endswith("could not be written: No space left on device; all results are in it")
+
+
+def test_an_earlier_journal_that_cannot_be_moved_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "j.jsonl"
+    journal_of(path, result(1))
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    journal = journal_of(path, result(2))
+    assert journal.notice == (
+        f"an earlier run was cut short; its journal {path} could not be kept (Permission denied) and is written over"
+    )
+    assert [found.id for found in read(path).results] == ["r2"]

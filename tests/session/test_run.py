@@ -50,7 +50,7 @@ def test_a_failed_expectation_blocks_the_gate_and_shows_the_card(project: Any, a
     project.declare(estate(api.url))
     result = project.run("--sysint-tenant", "oakwood")
     assert result.ret == 1
-    result.assert_outcomes(passed=1, failed=1)
+    result.assert_outcomes(passed=2, failed=1)
     output = result.stdout.str()
     assert "health: says ok" in output
     assert "sad" in output
@@ -69,6 +69,7 @@ def test_a_failed_expectation_blocks_the_gate_and_shows_the_card(project: Any, a
             ["-m", "critical and rest", "-k", "reachable"],
             {"api::health::reachable[oakwood]", "api::health::reachable[elmhurst]"},
         ),
+        (["--sysint-tenant", "elmhurst", "-m", "low or high"], {"files::health::reachable"}),
         (["-m", "file_system"], {"files::health::reachable"}),
         (["sysint.yaml::files"], {"files::health::reachable"}),
         (["sysint.yaml::files::health"], {"files::health::reachable"}),

@@ -41,10 +41,12 @@ class Notebook(Integration[NotebookSettings]):
         return Path(self.settings.url.removeprefix("notebook://"))
 
     def rungs(self) -> Iterable[Rung]:
-        yield Rung("read", lambda timeout: f"{len(list(self.client.iterdir()))} pages" if self.client.is_dir() else self.gone())
+        yield Rung("read", self.count)
 
-    def gone(self) -> str:
-        raise Unreachable(f"{self.client} is not there")
+    def count(self, timeout: float) -> str:
+        if not self.client.is_dir():
+            raise Unreachable(f"{self.client} is not there")
+        return f"{len(list(self.client.iterdir()))} pages"
 
     def read(self, page: str) -> str:
         return (self.client / page).read_text()

@@ -30,7 +30,11 @@ _REPLIES: dict[int, tuple[type[CallError], str]] = {
 }
 _QUOTED_REPLY = re.compile(r"ClosedByBroker: \((\d{3})\) (['\"])(.*)\2")
 """The broker's last words, in the text of another error."""
-_NOT_AMQP = re.compile(r"InvalidFrame|ProtocolSyntax|UnexpectedFrame|ProtocolVersion|BodyTooLong|FieldType")
+_NOT_AMQP = re.compile(
+    r"InvalidFrame|ProtocolSyntax|UnexpectedFrame|ProtocolVersion|BodyTooLong|FieldType"
+    r"|lost: (?:struct\.)?(?:error|KeyError|IndexError|ValueError|TypeError|AttributeError|AssertionError|Unicode)"
+)
+"""What pika stumbles over when it is sent something else."""
 
 
 def reply(code: int, text: str, where: str, *, opening: bool = False) -> CallError:
@@ -92,9 +96,12 @@ def not_opened(error: BaseException | None, where: str, waited: str) -> CallErro
     quoted = _QUOTED_REPLY.search(said)
     if quoted:
         return reply(int(quoted[1]), quoted[3], where, opening=True)
-    if name in ("AuthenticationError", "ProbableAuthenticationError"):
-        hint = "check user and password, and the mechanisms that the broker offers: PLAIN is used"
-        return Denied(f"RabbitMQ at {where} refused the credentials: {said}", hint=hint)
+    if name == "AuthenticationError":
+        hint = "enable the mechanism PLAIN on the broker (`auth_mechanisms`)"
+        return Denied(f"RabbitMQ at {where} offers no login with user and password", hint=hint)
+    if name == "ProbableAuthenticationError":
+        hint = "check user and password; old brokers hang up when they are wrong"
+        return Denied(f"RabbitMQ at {where} hung up after user and password were sent", hint=hint)
     if "Timeout" in f"{name} {said}":
         return no_answer(where, waited, _HANDSHAKE)
     if _NOT_AMQP.search(f"{name} {said}"):
