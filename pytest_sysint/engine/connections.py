@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -72,6 +73,7 @@ class Connections:
         self._allow = allow
         self._concurrency = concurrency
         self._obituary = obituary
+        self._first_start = self._last_end = 0.0
 
     def open(self, integration_id: str) -> None:
         """Make it ready for use, with everything that it refers to. Returns at once when it was tried before."""
@@ -79,6 +81,7 @@ class Connections:
         with entry.lock:
             if entry.provided or entry.unavailable:
                 return
+            self._first_start = self._first_start or time.perf_counter()
             try:
                 self._make_ready(integration_id, entry)
             except Unavailable as error:
@@ -90,6 +93,7 @@ class Connections:
                     f"integration '{integration_id}' could not be set up: {type(error).__name__}: {error}",
                     hint=f"this is a mistake in the type '{entry.first.type}', or in a library that it uses",
                 )
+            self._last_end = time.perf_counter()
 
     def _make_ready(self, integration_id: str, entry: _Entry) -> None:
         if entry.first.unusable:
@@ -148,15 +152,23 @@ class Connections:
         provided = self._entries[integration_id].provided
         return provided.way if provided else ""
 
+    @property
+    def provisioning_ms(self) -> float:
+        """From the first start to the last that was ready; they run side by side."""
+        return round((self._last_end - self._first_start) * 1000, 3)
+
     def obituary(self, integration_id: str) -> str:
         """How a service that was started for the run has ended; empty while it lives, or when it was there before."""
         return "" if self.way(integration_id) in ("", "existing") else self._obituary(integration_id)
 
+    def record(self, integration_id: str) -> IntegrationRecord | None:
+        """What a report says about an integration; None while it has not been tried."""
+        entry = self._entries.get(integration_id)
+        return self._record(entry) if entry and (entry.provided or entry.unavailable) else None
+
     def records(self) -> tuple[IntegrationRecord, ...]:
-        """What a report says about each integration that was tried."""
-        return tuple(
-            self._record(entry) for entry in self._entries.values() if entry.provided is not None or entry.unavailable
-        )
+        """The same of each that was tried."""
+        return tuple(found for each in self._entries if (found := self.record(each)))
 
     def _record(self, entry: _Entry) -> IntegrationRecord:
         first, provided = entry.first, entry.provided

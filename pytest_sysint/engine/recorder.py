@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import traceback
 import uuid
 from collections.abc import Sequence
@@ -151,7 +152,7 @@ def _result(planned: Planned, trace: Trace, status: Status, outcome: Outcome, **
         assertions=outcome.assertions,
         attempts=tuple(trace.attempts),
         timings=tuple(Timing(phase=phase, ms=round(took * 1000, 3)) for phase, took in outcome.phases.items()),
-        metrics=dict(outcome.metrics),
+        metrics={name: value for name, value in outcome.metrics.items() if math.isfinite(value)},
         exchanges=_unique([*trace.exchanges, *outcome.exchanges]),
         logs=tuple(trace.logs),
         worker=trace.worker,

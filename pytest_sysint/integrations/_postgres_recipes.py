@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sysint.core.errors import Unavailable
-from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running
+from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, run_container
 
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """What is started here is thrown away afterwards: it need not survive a power cut."""
@@ -93,8 +93,7 @@ def _start_container(image: str, _place: Place) -> Running:
     from testcontainers.postgres import PostgresContainer
 
     container: Any = PostgresContainer(image, username="postgres", password=secrets.token_urlsafe(18), driver=None)
-    container.start()
-    return Running(container.get_connection_url(), container.stop, f"image {image}")
+    return run_container(container, lambda started: str(started.get_connection_url()), f"image {image}")
 
 
 RECIPES = (

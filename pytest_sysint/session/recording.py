@@ -47,8 +47,15 @@ class Recording:
             return
         result = Result.model_validate_json(text)
         self._results[result.nodeid] = result
+        self._note_integration(result.integration_id)
         self._open_journal().add(result)
         self._config.hook.pytest_sysint_result(config=self._config, result=result)
+
+    def _note_integration(self, integration_id: str) -> None:
+        """Into the journal at its first result, so that a run that is killed can be read with what it ran on."""
+        opened = self._state.opened
+        if integration_id not in self._integrations and opened and (record := opened.record(integration_id)):
+            self.join([record], [])
 
     def _open_journal(self) -> Journal:
         if self._journal is None:
@@ -59,11 +66,12 @@ class Recording:
         return self._journal
 
     def join(self, integrations: list[IntegrationRecord], notices: list[str]) -> None:
-        """Take in what a worker of xdist knows beside its results."""
+        """Take in what is known of integrations, here or in a worker of xdist, and what is to be said."""
         for item in integrations:
             known = self._integrations.get(item.id)
-            if known is None or not known.provision:
+            if known is None or (item.provision and not known.provision):
                 self._integrations[item.id] = item
+                self._open_journal().add(item)
         self.notices += [notice for notice in notices if notice not in self.notices]
 
     @pytest.hookimpl(trylast=True)
@@ -78,11 +86,13 @@ class Recording:
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         if not self._state.workspace.declarations:
             return
-        if "connections" in self._state.__dict__:
-            self.join(list(self._state.connections.records()), [])
         journal = self._open_journal()
+        opened = self._state.opened
+        self.join(list(opened.records()) if opened else [], [])
+        provisioning_ms = opened.provisioning_ms if opened else 0.0
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-        run = self._run.model_copy(update={"finished_at": datetime.now(UTC), "interrupted": interrupted})
+        ended = {"finished_at": datetime.now(UTC), "interrupted": interrupted, "provisioning_ms": provisioning_ms}
+        run = self._run.model_copy(update=ended)
         records = RunRecords(
             run=run,
             gate=Gate(verdict="inconclusive"),
@@ -93,8 +103,6 @@ class Recording:
         records = records.model_copy(update={"audit": tuple(audit.events(records))})
         records = records.model_copy(update={"gate": judge(run, records.results, records.integrations)})
         self._config.hook.pytest_sysint_finish(config=self._config, records=records)
-        for integration in records.integrations:
-            journal.add(integration)
         for event in records.audit:
             journal.add(event)
         if problem := journal.close(run, records.gate, records.notices):

@@ -123,6 +123,11 @@ class State:
             obituary=self._obituary,
         )
 
+    @property
+    def opened(self) -> Connections | None:
+        """The connections, when somebody has asked for them."""
+        return self.__dict__.get("connections")
+
     def _obituary(self, integration_id: str) -> str:
         ended = self.services.died(integration_id)
         if not ended:
@@ -163,8 +168,8 @@ class State:
 
     def close(self) -> None:
         """Close the clients, and in the process that began the run stop what was started."""
-        if "connections" in self.__dict__:
-            self.connections.close()
+        if self.opened is not None:
+            self.opened.close()
         if "services" in self.__dict__:
             self.services.close()
 

@@ -51,7 +51,7 @@ class Joined:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._state.worker is None:
             return
-        records = self._state.connections.records() if "connections" in self._state.__dict__ else ()
+        records = self._state.opened.records() if self._state.opened else ()
         told = {"integrations": [item.dump() for item in records], "notices": self._state.notices}
         session.config.workeroutput["sysint"] = json.dumps(told)  # type: ignore[attr-defined]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import struct
 import subprocess
@@ -35,6 +36,7 @@ from pytest_sysint.core.secrets import redact
 from pytest_sysint.declaration.checks import read_check
 from pytest_sysint.integrations._messages import decode
 from pytest_sysint.integrations.kafka import TYPE, Kafka, Settings
+from pytest_sysint.provision import ServiceRequest, Services
 from pytest_sysint.provision._programs import find
 
 PASSWORD = "correct-horse-kafka"
@@ -411,8 +413,9 @@ def test_a_message_that_the_broker_refuses(real, tmp_path):
 def test_too_many_messages_at_once(make, url, topic):
     live = make(url, options={"queue.buffering.max.messages": 1, "linger.ms": 500})
     live.client.produce(topic, b"x", partition=0)
-    with pytest.raises(BufferError):
-        live.client.produce(topic, b"y", partition=0)
+    with pytest.raises(Rejected, match="lower the rate") as caught:
+        run(live, {"publish": topic, "text": "y", "partition": 0}, 300)
+    assert caught.value.code == "QUEUE_FULL"
     live.client.flush(5)
 
 
@@ -626,7 +629,7 @@ def test_a_cluster_that_goes_away(make, tmp_path):
     running.stop()
     for raw in ({"publish": name, "text": "x"}, {"consume": name}, {"topics": "*"}, {"consumer_lag": 0, "group": "g"}):
         with pytest.raises((Unreachable, TimedOut)) as caught:
-            run(live, raw, SHORT)
+            run(live, raw, 0.7)
         assert caught.value.transient
 
 
@@ -656,6 +659,27 @@ def test_close_may_come_early_and_twice(make):
     live = make("kafka://127.0.0.1:1")
     live.close()
     live.close()
+
+
+# provisioning
+
+
+def test_a_container(make, require, monkeypatch, tmp_path):
+    image = "sysint-test/kafka:7.6.0"
+    found = shutil.which("docker") and subprocess.run(
+        ["docker", "images", "--quiet", image], capture_output=True, timeout=10, check=False
+    )
+    require(found and found.stdout.strip(), "Docker with the images of .ci/images is needed (.ci/docker start)")
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+    request = ServiceRequest("contained", "kafka", way="container", options={"image": image}, timeout=120)
+    services = Services(logs=tmp_path)
+    try:
+        live = make(services.provide(request).url)
+        name = new_topic(live, tmp_path)
+        run(live, {"publish": name, "text": "x"})
+        assert payloads(run(live, {"consume": name})) == ["x"]
+    finally:
+        services.close()
 
 
 # settings

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import httpx
@@ -37,6 +40,9 @@ from pytest_sysint.core.integration import Measure
 from pytest_sysint.core.provisioning import LocalBinary, free_port
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.declaration.checks import read_check
+from pytest_sysint.integrations._messages import Deadline
+from pytest_sysint.integrations._rabbitmq.link import Link
+from pytest_sysint.integrations._rabbitmq.settings import Access
 from pytest_sysint.integrations.rabbitmq import TYPE, RabbitMQ, Settings
 from pytest_sysint.provision import ServiceRequest, Services
 from pytest_sysint.provision._programs import find
@@ -277,12 +283,41 @@ def flood(connection):
         connection.sendall(b"\x01\x00\x00" * 65536)
 
 
+def method(class_id, method_id, rest=b""):
+    body = struct.pack(">HH", class_id, method_id) + rest
+    return struct.pack(">BHI", 1, 0, len(body)) + body + b"\xce"
+
+
+def says(data):
+    def handler(connection):
+        connection.recv(8)
+        connection.sendall(data)
+        connection.recv(8)
+
+    return handler
+
+
+MECHANISMS = b"\x00\x09\x00\x00\x00\x00" + b"\x00\x00\x00\x08EXTERNAL" + b"\x00\x00\x00\x05en_US"
+
+
+def old_broker(connection):
+    """Hangs up when user and password do not please, as brokers did before they could say so."""
+    connection.recv(8)
+    connection.sendall(method(10, 10, MECHANISMS.replace(b"\x08EXTERNAL", b"\x05PLAIN")))
+    connection.recv(4096)
+
+
 @pytest.mark.parametrize(
     ("handler", "kind", "said"),
     [
         (reset, Unreachable, "closed the connection during the AMQP handshake"),
         (web_server, Garbled, "it says 'HTTP/1.1 400 Bad Request"),
         (another_version, Garbled, "does not speak AMQP 0-9-1"),
+        (says(method(99, 99)), Garbled, "does not speak AMQP 0-9-1"),
+        (says(method(10, 10, b"\x00")), Garbled, "does not speak AMQP 0-9-1"),
+        (says(method(10, 10, MECHANISMS)), Denied, "offers no login with user and password"),
+        (says(method(10, 50, b"\x01\x40\x04gone\x00\x00\x00\x00")), Unreachable, "gone"),
+        (old_broker, Denied, "hung up after user and password were sent"),
         (flood, (Garbled, TimedOut), "amqp|AMQP|answer"),
     ],
 )
@@ -647,11 +682,6 @@ def test_a_broker_that_stops_answering(make, broker, proxy, listen, queue):
     run(live, {"publish": queue, "text": "z"})
 
 
-def method(class_id, method_id, rest=b""):
-    body = struct.pack(">HH", class_id, method_id) + rest
-    return struct.pack(">BHI", 1, 0, len(body)) + body + b"\xce"
-
-
 def test_a_broker_with_an_alarm(make, broker, proxy, listen, queue):
     live = make(broker.through(listen(proxy)))
     run(live, {"publish": queue, "text": "x"})
@@ -694,6 +724,59 @@ def test_a_broker_that_talks_nonsense(make, broker, proxy, listen, queue):
             proxy.tell(b"\x00" * 64)
         with pytest.raises(Garbled, match="not AMQP"):
             asking.result()
+
+
+def test_a_broker_that_is_stopped(make, broker, proxy, listen, queue):
+    live = make(broker.through(listen(proxy)))
+    run(live, {"queue": queue})
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(run, live, {"consume": queue}, 20)
+        while not run(live, {"consumers": 0, "queue": queue}).payload:
+            pass
+        proxy.tell(method(10, 50, b"\x01\x40\x0fbroker shutdown\x00\x00\x00\x00"))
+        with pytest.raises(Unreachable, match="broker shutdown") as caught:
+            reading.result()
+    assert caught.value.code == "320"
+
+
+def test_whatever_pika_stumbles_over(make, broker, queue):
+    live = make(broker.url)
+    run(live, {"queue": queue})
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(run, live, {"consume": queue}, 20)
+        while not run(live, {"consumers": 0, "queue": queue}).payload:
+            pass
+        live._links["read"].post(lambda: [][0])
+        with pytest.raises(Unreachable, match="list index out of range"):
+            reading.result()
+    assert run(live, {"queue": queue}).facts["name"] == queue
+
+
+def test_a_link_that_cannot_even_begin():
+    link = Link(SimpleNamespace(stack_timeout=1.0), "nowhere", confirms=False)
+    with pytest.raises(Rejected, match="no connection to RabbitMQ at nowhere: ValueError"):
+        link.wait_open(Deadline(5))
+    with pytest.raises(Rejected):
+        link.post(lambda: None)
+    link.close()
+
+
+def test_a_link_is_closed_while_it_opens(listen):
+    settings = Settings(url=f"amqp://127.0.0.1:{listen(listen.hang)}")
+    link = Link(Access.of(settings).parameters(Deadline(20)), "nowhere", confirms=False)
+    link.close()
+    with pytest.raises(CallError):
+        link.wait_open(Deadline(5))
+
+
+def test_threads_that_wait_for_the_same_connection(make, listen):
+    live = make(f"amqp://127.0.0.1:{listen(listen.hang)}")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run, live, {"queue": "q"}, SHORT)
+        second = pool.submit(run, live, {"queue": "q"}, SHORT / 5)
+        for each in (first, second):
+            with pytest.raises(TimedOut):
+                each.result()
 
 
 def test_many_threads(live, queue):
@@ -762,6 +845,23 @@ def test_the_server_leaves_no_daemon_behind(broker):
             continue
     assert "beam.smp" in found
     assert "epmd" not in found
+
+
+def test_a_container(make, require, monkeypatch, tmp_path):
+    image = "sysint-test/rabbitmq"
+    found = shutil.which("docker") and subprocess.run(
+        ["docker", "images", "--quiet", image], capture_output=True, timeout=10, check=False
+    )
+    require(found and found.stdout.strip(), "Docker with the images of .ci/images is needed (.ci/docker start)")
+    monkeypatch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+    options = {"image": image, "options": {"management_port": str(free_port())}}
+    request = ServiceRequest("contained", "rabbitmq", way="container", options=options, timeout=120)
+    services = Services(logs=tmp_path)
+    try:
+        live = make(services.provide(request).url)
+        run(live, {"tap": "amq.topic", "wait": "0s"})
+    finally:
+        services.close()
 
 
 # settings

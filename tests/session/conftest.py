@@ -32,7 +32,8 @@ class Project:
         return path
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        return self.pytester.runpytest_subprocess("--sysint", "-p", "no:cacheprovider", *arguments, timeout=90)
+        quick = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+        return self.pytester.runpytest_subprocess("--sysint", *quick, *arguments, timeout=90)
 
     @property
     def report(self) -> Any:

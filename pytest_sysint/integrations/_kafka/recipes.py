@@ -9,9 +9,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, free_port
+from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, free_port, run_container
 
-IMAGE = "apache/kafka:4.1.1"
+IMAGE = "apache/kafka:4.0.0"
 _INSIDE = 9092
 _CONTROLLER = 9093
 _FORMAT_SECONDS = 60
@@ -85,18 +85,13 @@ def _contain(image: str, place: Place) -> Running:
     from testcontainers.core.container import DockerContainer
 
     container = DockerContainer(image)
-    host = container.get_container_host_ip()
+    host = container.get_docker_client().host()  # the broker must tell it to its clients, hence before it starts
     properties = _properties(f"0.0.0.0:{_INSIDE}", f"{host}:{place.port}", f"localhost:{_CONTROLLER}")
     for key, value in properties.items():
         container.with_env(f"KAFKA_{key.replace('.', '_').upper()}", value)
     container.with_env("CLUSTER_ID", _new_cluster_id())
     container.with_bind_ports(_INSIDE, place.port)
-    container.start()
-
-    def log() -> str:
-        return b"\n".join(container.get_logs()).decode("utf-8", "replace")
-
-    return Running(f"kafka://{host}:{place.port}", container.stop, f"image {image}", log=log)
+    return run_container(container, lambda _: f"kafka://{host}:{place.port}", f"image {image}")
 
 
 RECIPES = (

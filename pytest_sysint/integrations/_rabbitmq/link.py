@@ -113,23 +113,23 @@ class Link:
         with self._lock:
             self._ended = lost(reason, self.where) if opened else not_opened(reason, self.where, self._waited)
         if error is not None:
-            self._clear_up()
+            self._clear_up(error)
         for future in self._pending():
             _settle(future, self._ended)
         return isinstance(error, Exception)
 
-    def _abort(self) -> None:
-        if self._connection is not None and not self._connection.is_closed:
-            from pika.exceptions import AMQPConnectionError
+    def _abort(self, reason: BaseException | None = None) -> None:
+        from pika.exceptions import AMQPConnectionError
 
-            reason = AMQPConnectionError("given up")
+        if self._connection is not None and not self._connection.is_closed:
+            reason = reason or AMQPConnectionError("given up")
             self._connection._terminate_stream(reason)  # noqa: SLF001 - pika has no public way to just hang up
 
-    def _clear_up(self) -> None:
+    def _clear_up(self, reason: BaseException) -> None:
         """After something that pika stumbled over its loop has ended, with the socket still open."""
         with suppress(Exception):
             self._loop.call_later(_GRACE, self._loop.stop)
-            self._abort()
+            self._abort(reason)
             self._loop.start()
 
     def _pending(self) -> list[Future[Any]]:

@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 from pytest_sysint.core.errors import Unavailable
-from pytest_sysint.core.provisioning import Container, LocalBinary, Place, Running, free_port
+from pytest_sysint.core.provisioning import Container, LocalBinary, Place, Running, free_port, run_container
 
 IMAGE = "rabbitmq:4-management"
 _USER = "sysint"
@@ -122,13 +122,12 @@ def _contain(image: str, place: Place) -> Running:
     container = _testcontainer()(image, username=_USER, password=password)
     if _MANAGEMENT in place.options:
         container.with_bind_ports(_MANAGEMENT_INSIDE, int(place.options[_MANAGEMENT]))
-    container.start()
-    host, port = container.get_container_host_ip(), container.get_exposed_port(container.port)
 
-    def log() -> str:
-        return b"\n".join(container.get_logs()).decode("utf-8", "replace")
+    def url(started: Any) -> str:
+        host, port = started.get_container_host_ip(), started.get_exposed_port(started.port)
+        return f"amqp://{_USER}:{password}@{host}:{port}/%2F"
 
-    return Running(f"amqp://{_USER}:{password}@{host}:{port}/%2F", container.stop, f"image {image}", log=log)
+    return run_container(container, url, f"image {image}")
 
 
 RECIPES = (

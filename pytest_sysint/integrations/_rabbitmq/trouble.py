@@ -35,6 +35,7 @@ _NOT_AMQP = re.compile(
     r"|lost: (?:struct\.)?(?:error|KeyError|IndexError|ValueError|TypeError|AttributeError|AssertionError|Unicode)"
 )
 """What pika stumbles over when it is sent something else."""
+_HUNG_UP = re.compile(r"StreamLost|IncompatibleProtocol|ProbableAccessDenied|OpenAborted|AMQPConnectionError")
 
 
 def reply(code: int, text: str, where: str, *, opening: bool = False) -> CallError:
@@ -106,8 +107,10 @@ def not_opened(error: BaseException | None, where: str, waited: str) -> CallErro
         return no_answer(where, waited, _HANDSHAKE)
     if _NOT_AMQP.search(f"{name} {said}"):
         return not_amqp(where, said)
-    hint = "it may not speak AMQP 0-9-1 on this port, want TLS (amqps://), or not let this user into the vhost"
-    return Unreachable(f"{where} closed the connection during the AMQP handshake", rung=_HANDSHAKE, hint=hint)
+    if _HUNG_UP.search(f"{name} {said}"):
+        hint = "it may not speak AMQP 0-9-1 on this port, want TLS (amqps://), or not let this user into the vhost"
+        return Unreachable(f"{where} closed the connection during the AMQP handshake", rung=_HANDSHAKE, hint=hint)
+    return Rejected(f"no connection to RabbitMQ at {where}: {name}: {said}", rung=_HANDSHAKE)
 
 
 def not_amqp(where: str, said: str) -> Garbled:
