@@ -29,6 +29,8 @@ Path = tuple["str | int", ...]
 _ENCODE = json.JSONEncoder(ensure_ascii=True).encode
 _SHOWN = 40
 _PIECE = 4
+_MOST = 2000
+"""How many errors of one value are explained: nobody reads on, and a hostile file has a hundred thousand."""
 _CONVERTIBLE: dict[str, tuple[type, ...]] = {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}
 
 
@@ -102,18 +104,18 @@ def _attempt(model: type[M], raw: Any) -> M | list[Mapping[str, Any]]:
 
 def explain(errors: Sequence[Mapping[str, Any]], raw: Any, model: type[BaseModel] | None = None) -> tuple[Mistake, ...]:
     """The errors of pydantic about `raw` as mistakes. Those of one place become one, in the order of their first."""
-    faults = [_fault(error, raw) for error in errors]
+    faults = [_fault(error, raw) for error in errors[:_MOST]]
     places: dict[Path, list[_Fault]] = {}
     for fault in faults:
         if not any(isinstance(text, Unset) for text in markers(fault.value)):
             places.setdefault(fault.path, []).append(fault)
+    leads_on = {path[:length] for path in places for length in range(len(path))}
     mistakes: list[Mistake] = []
     for path, here in places.items():
         telling_more = [fault for fault in here if fault.kind not in sentences.EXPECTED]
-        deeper = any(len(other) > len(path) and other[: len(path)] == path for other in places)
         if telling_more:
             mistakes += [Mistake(path, text) for text in dict.fromkeys(_say(fault, model) for fault in telling_more)]
-        elif not deeper:
+        elif path not in leads_on:
             mistakes.append(Mistake(path, _expected(here)))
     return tuple(mistakes)
 

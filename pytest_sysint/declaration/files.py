@@ -76,6 +76,8 @@ class Report:
 
     def add(self, source: Source, path: tuple[str | int, ...], message: str) -> None:
         """A problem at a path from the root of a file."""
+        if len(self.found) > MAX_PROBLEMS:
+            return
         line, column = source.node.place(*path)
         self.at(source.shown, line, column, show_path(path), message)
 

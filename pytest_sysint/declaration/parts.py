@@ -24,7 +24,7 @@ from pytest_sysint.declaration.model import DeclaredIntegration, IntegrationClas
 from pytest_sysint.declaration.provisioning import EXISTING, ProvisionSettings, read_provision
 from pytest_sysint.declaration.references import Late, Referenced, Unset
 from pytest_sysint.declaration.resolving import Notes, markers, resolve, schemes_below
-from pytest_sysint.declaration.shapes import fields_by_key
+from pytest_sysint.declaration.shapes import fields_by_key, secret_fields
 from pytest_sysint.declaration.words import suggest
 from pytest_sysint.declaration.yaml_nodes import Node
 
@@ -202,7 +202,7 @@ class _Reader:
             if reveal(value) and isinstance(raw, str) and not isinstance(raw, Referenced):
                 self._notice_written(self.block.source, (*self.block.path, *path))
         elif isinstance(value, BaseModel):
-            for key, name in ((key, name) for name, key in _names(type(value)).items()):
+            for key, name in secret_fields(type(value)):
                 self._learn(getattr(value, name), raw.get(key) if isinstance(raw, dict) else None, (*path, key))
         elif isinstance(value, dict):
             for key, child in value.items():
@@ -267,11 +267,6 @@ class _Reader:
             return filled, self._provision_settings(fill_value(provisioning.raw, urls))
 
         return rebuild
-
-
-def _names(model: type[BaseModel]) -> dict[str, str]:
-    """Field name -> the key by which it is declared."""
-    return dict(zip(model.model_fields, fields_by_key(model), strict=True))
 
 
 def _checks_in(value: Any) -> Iterator[DeclaredCheck]:

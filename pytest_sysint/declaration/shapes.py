@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 
@@ -19,6 +19,21 @@ def fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
 def _key(name: str, field: FieldInfo) -> str:
     alias = field.validation_alias if isinstance(field.validation_alias, str) else field.alias
     return alias or name
+
+
+@cache
+def secret_fields(model: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """(key, field name) of each field of a model that is a secret, or may hold one further down."""
+    names = zip(fields_by_key(model), model.model_fields.items(), strict=True)
+    return tuple((key, name) for key, (name, field) in names if _may_hold_secret(field.annotation))
+
+
+def _may_hold_secret(annotation: Any) -> bool:
+    if annotation is SecretStr:
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return bool(secret_fields(annotation))
+    return any(_may_hold_secret(part) for part in get_args(annotation))
 
 
 def models_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[type[BaseModel]]:

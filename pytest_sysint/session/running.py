@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from pytest_sysint.core.masking import encode_masked
+from pytest_sysint.core.masking import encode, encode_masked
 from pytest_sysint.core.records import Result
 from pytest_sysint.declaration import DeclaredIntegration
 from pytest_sysint.engine.plan import plan, requirements
@@ -82,7 +82,7 @@ class Running:
             return
         result = self._results.pop(item.nodeid)
         # One string, because xdist carries nothing else to the controller.
-        report.sysint = encode_masked(result)  # type: ignore[attr-defined]
+        report.sysint = encode(result)  # type: ignore[attr-defined]
         report.duration = result.execution_time / 1000
         if report.skipped:
             report.longrepr = (str(item.path), item.line, f"Skipped: {result.skip_reason}")

@@ -94,7 +94,7 @@ VAGUE = frozenset({"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_TIMED_OUT_
 """What a failed call says when it does not know why."""
 
 _PREFIX = re.compile(r"^(?:\[thrd:[^\]]*\]: )?(?:[a-z_]+://)?(\S+?:\d+)/\S+: ")
-_SUFFIX = re.compile(r" \(after \d+ms in state \w+\)(?: \(.*\))?$")
+_SUFFIX = re.compile(r" \(after \d+ms in state .*$")
 _DISCONNECTED = re.compile(r"Disconnected(?:: | while )(?P<why>.*)")
 
 
@@ -107,15 +107,21 @@ class Trouble:
 
     def on_error(self, error: KafkaError) -> None:
         """The `error_cb` of a client."""
-        self._note(error.name(), error.str())
+        if not self._look_for_disconnection(error.str()):
+            self._note(error.name(), error.str())
 
     def log(self, _level: int, text: str, *args: object) -> None:
         """The `logger` of a client: its lines go to our own logger as details, since calls tell their errors."""
         line = redact(text % args if args else text)
         LOG.debug("%s", line)
-        found = _DISCONNECTED.search(line)
-        if found:
-            self._note(CLOSED, _SUFFIX.sub("", found["why"]))
+        self._look_for_disconnection(line)
+
+    def _look_for_disconnection(self, text: str) -> bool:
+        found = _DISCONNECTED.search(text)
+        if not found or "SSL handshake failed" in text:
+            return False
+        self._note(CLOSED, _SUFFIX.sub("", found["why"]))
+        return True
 
     def _note(self, code: str, text: str) -> None:
         with self._changed:

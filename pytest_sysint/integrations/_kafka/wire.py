@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 T = TypeVar("T")
-_SERVE = 0.1
+_SERVE = 0.05
 """Seconds after which a client's thread looks whether it is to end."""
 _LOOK = 0.05
 """Seconds between two looks at whether a first call still makes sense."""

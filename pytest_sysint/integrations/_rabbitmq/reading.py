@@ -89,6 +89,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return plain(value) if isinstance(value, bytes) else str(value)
