@@ -724,6 +724,7 @@ def test_secrets_are_learnt(make):
     assert live.access.config["sasl.password"] == "learnt!kafka"
     shown = redact(f"learnt%21kafka learnt!kafka learnt-option {live.reproduce()}")
     assert "learnt" not in shown
+    assert "learnt" not in repr(live.access)
     assert '-X sasl.password="$KAFKA_PASSWORD"' in live.reproduce()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 from urllib.parse import unquote
 
@@ -96,8 +96,8 @@ class Access:
     encrypted: bool
     username: str
     mechanism: str
-    config: dict[str, Any]
-    """For librdkafka."""
+    config: dict[str, Any] = field(repr=False)
+    """For librdkafka; holds the password."""
 
     @classmethod
     def of(cls, settings: Settings) -> Access:
