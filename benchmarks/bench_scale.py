@@ -25,7 +25,8 @@ from pytest_sysint.core.registry import formats
 records = read(Path("reports/sysint.journal.jsonl"))
 clock = time.perf_counter()
 formats().get("html").write(records, Path("reports/again.html"))
-print(f"{time.perf_counter() - clock:.2f} {Path('reports/again.html').stat().st_size / 2**20:.2f} {len(records.results)}")
+took, size = time.perf_counter() - clock, Path("reports/again.html").stat().st_size
+print(f"{took:.2f} {size / 2**20:.2f} {len(records.results)}")
 """
 
 with project() as folder:
