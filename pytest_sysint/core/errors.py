@@ -6,14 +6,15 @@ SysintError
 |-- Mistakes             what is wrong with one declared value, on its way to become the above
 |-- MissingDriver        the library of a declared type is not installed
 |-- Unavailable          an integration that cannot be there on this machine
-`-- CallError            a conversation with an integration that went wrong
-|-- Unreachable      no connection (dns, tcp): worth another try
-|-- TimedOut         no answer in time: worth another try
-|-- TlsFailed        the encrypted channel could not be made
-|-- Denied           credentials were refused
-|-- Garbled          the answer is not of the protocol
-|-- TooLarge         the answer is larger than allowed
-`-- Rejected         the other side understood, and said no
+|   `-- StartFailed      it could, and did not come up
+|-- CallError            a conversation with an integration that went wrong
+|   |-- Unreachable      no connection (dns, tcp): worth another try
+|   |-- TimedOut         no answer in time: worth another try
+|   |-- TlsFailed        the encrypted channel could not be made
+|   |-- Denied           credentials were refused
+|   |-- Garbled          the answer is not of the protocol
+|   |-- TooLarge         the answer is larger than allowed
+|   `-- Rejected         the other side understood, and said no
 """
 
 from __future__ import annotations
@@ -113,6 +114,10 @@ class MissingDriver(SysintError):
 
 class Unavailable(SysintError):
     """An integration that cannot be provided here; the hint says what would make it run."""
+
+
+class StartFailed(Unavailable):
+    """A service that could have been there, and did not come up: a failure, where `Unavailable` alone is a gap."""
 
 
 class CallError(SysintError):

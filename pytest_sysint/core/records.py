@@ -97,7 +97,8 @@ class Result(Record):
     execution_time: float
     error_message: str = ""
     rung: str = ""
-    """The step of the probe ladder that broke: dns, tcp, tls, authentication, ping, read, write."""
+    """The step that broke: start (of a service provisioned for the run), dns, tcp, tls, authentication, ping, read,
+    write."""
     cause: str = ""
     """The likely cause of a failure, in a sentence."""
     reproduce: str = ""

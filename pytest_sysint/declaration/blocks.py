@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -86,7 +86,7 @@ class Block:
     @property
     def tenants(self) -> tuple[str, ...]:
         """The tenants that it is read for."""
-        taking_part = (*self.frame.selected, SHARED)
+        taking_part = {*self.frame.selected, SHARED}
         return tuple(tenant for tenant in self.belongs_to if tenant in taking_part)
 
     @property
@@ -197,12 +197,12 @@ def _read_common(block: Block) -> None:
 
 
 def _read_tenants(block: Block) -> None:
-    asked, known = block.common.tenants, block.frame.tenants
+    asked, known = block.common.tenants, dict.fromkeys(block.frame.tenants)
     if asked is None:
         uses_tenant = "tenant" in schemes_below(block.node) | schemes_below(block.frame.urls.get(block.id))
-        block.belongs_to = known if uses_tenant and known else (SHARED,)
+        block.belongs_to = tuple(known) if uses_tenant and known else (SHARED,)
     elif asked == "all":
-        block.belongs_to = known or (SHARED,)
+        block.belongs_to = tuple(known) or (SHARED,)
         if not known:
             block.problem(("tenants",), "no tenants are declared: add `tenants: [...]` at the top of the declaration")
     else:
@@ -211,7 +211,7 @@ def _read_tenants(block: Block) -> None:
         _check_named_tenants(block, asked, known)
 
 
-def _check_named_tenants(block: Block, asked: Iterable[str], known: tuple[str, ...]) -> None:
+def _check_named_tenants(block: Block, asked: Iterable[str], known: Collection[str]) -> None:
     for index, name in enumerate(asked):
         if name not in known:
             block.problem(("tenants", index), f"unknown tenant '{name}'{suggest(name, known)}")

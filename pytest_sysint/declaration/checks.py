@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any, cast
 
@@ -152,13 +153,20 @@ def _expectation(operation: Operation, expect: dict[str, Any] | None, raw: Mappi
     judged = [raw.get("expect"), raw.get(measured)]
     if any(isinstance(text, Unset) for text in markers(judged)):
         raise Mistakes
-    dimensions = {measured: cast("Dimension", operation.dimension)} if isinstance(operation, Measure) else {}
+    dimension = operation.dimension if isinstance(operation, Measure) else ""
     try:
-        return compile_expectation(clauses, dimensions)
+        return _compiled(json.dumps(clauses), measured, dimension)
     except Mistakes as error:
         found = error.mistakes
     under = {mistake: () if mistake.path[:1] == (measured,) else ("expect",) for mistake in found}
     raise Mistakes(*(Mistake((*under[each], *each.path), mask(each.message, judged)) for each in found))
+
+
+@lru_cache(maxsize=1024)
+def _compiled(clauses: str, measured: str, dimension: str) -> Expectation:
+    """Thousands of checks expect the same few things: each is compiled once."""
+    dimensions = {measured: cast("Dimension", dimension)} if measured else {}
+    return compile_expectation(json.loads(clauses), dimensions)
 
 
 def slug_of(name: str) -> str:

@@ -61,6 +61,8 @@ class Frame:
     flows: dict[str, Raw] = field(default_factory=dict)
     gate: Raw | None = None
     notices: dict[str, None] = field(default_factory=dict)
+    instances: int = 0
+    """How many integrations there are so far, counted once per tenant."""
     _scopes: dict[tuple[str, str], Scope] = field(default_factory=dict)
 
     @property

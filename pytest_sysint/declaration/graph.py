@@ -47,7 +47,8 @@ def _without(block: Block, other: Block) -> list[str]:
     """The tenants of one integration that the other is not there for."""
     if SHARED in other.belongs_to or SHARED in block.belongs_to:
         return []
-    return [tenant for tenant in block.belongs_to if tenant not in other.belongs_to]
+    there = set(other.belongs_to)
+    return [tenant for tenant in block.belongs_to if tenant not in there]
 
 
 def _edges(block: Block, by_id: Blocks) -> list[str]:

@@ -30,12 +30,17 @@ from pytest_sysint.declaration.yaml_nodes import Node
 
 P = TypeVar("P")
 
+MAX_INSTANCES = 50_000
 _SAME_FOR_ALL = frozenset({"env", "file", "integration"})
 
 
 def read_instances(block: Block) -> None:
     """Add the integration to the block once per tenant that takes part; problems go to the report."""
     if block.cls is None:
+        return
+    block.frame.instances += len(block.tenants)
+    if block.frame.instances > MAX_INSTANCES:
+        block.problem((), f"more than {MAX_INSTANCES:,} integrations, counted once per tenant")
         return
     for tenant in block.tenants:
         instance = _Reader(block, block.cls, tenant).read()
@@ -127,14 +132,10 @@ class _Reader:
             return _Provisioning(None, ProvisionSettings().under(way))
         raw = self._resolve(node, self.block.source, (*self.block.path, "provision"))
         try:
-            return _Provisioning(raw, self._provision_settings(raw))
+            return _Provisioning(raw, _provision_settings(raw, way, self.block.source.path.parent))
         except Mistakes as error:
             self.block.frame.mistakes(self.block.source, (*self.block.path, "provision"), error.mistakes)
         return _Provisioning(None, ProvisionSettings().under(way))
-
-    def _provision_settings(self, raw: Any) -> ProvisionSettings:
-        settings = read_provision(raw).under(self.block.frame.environment.provision)
-        return replace(settings, seed=_seed(settings.seed, self.block.source.path.parent))
 
     def _setting_nodes(self) -> dict[str, Node]:
         keys = fields_by_key(self.cls.settings_model)
@@ -158,7 +159,7 @@ class _Reader:
             block.frame.problem(source, (*path, *mistake.path[1:]), mistake.message)
         if instance is None:
             return _Settings(raw, self.cls.settings_model.model_construct() if block.lacking else None)
-        self._learn(instance, raw, ())
+        _learn(instance, raw, (), lambda path: self._notice_written(block.source, (*block.path, *path)))
         if waits:
             return _Settings(raw, instance.model_copy(update={"url": str(raw["url"])}))
         self._check_url(instance.url, raw.get("url"))
@@ -195,18 +196,6 @@ class _Reader:
             self.block.frame.problem(source, path, said)
         if not isinstance(raw, Referenced) and _password_of(url):
             self._notice_written(source, path)
-
-    def _learn(self, value: Any, raw: Any, path: Path) -> None:
-        """Teach the redactor every secret of the settings, and say which of them is written in the file."""
-        if isinstance(value, SecretStr):
-            if reveal(value) and isinstance(raw, str) and not isinstance(raw, Referenced):
-                self._notice_written(self.block.source, (*self.block.path, *path))
-        elif isinstance(value, BaseModel):
-            for key, name in secret_fields(type(value)):
-                self._learn(getattr(value, name), raw.get(key) if isinstance(raw, dict) else None, (*path, key))
-        elif isinstance(value, dict):
-            for key, child in value.items():
-                self._learn(child, raw.get(key) if isinstance(raw, dict) else None, (*path, key))
 
     def _notice_written(self, source: Source, path: Path) -> None:
         said = f"{self.block.id}: a secret is written in the file; refer to it: `${{env:NAME}}` or `${{file:/path}}`"
@@ -254,19 +243,46 @@ class _Reader:
                         frame.problem(self.block.source, (*at, key), said)
 
     def _rebuild(self, settings: _Settings, provisioning: _Provisioning) -> Rebuild | None:
-        late = [text for text in markers([settings.raw, provisioning.raw]) if isinstance(text, Late)]
-        if not late:
+        if not any(isinstance(text, Late) for text in markers([settings.raw, provisioning.raw])):
             return None
+        # Nothing of the file is held on to: the tree of a large declaration is given back after loading.
+        way, folder = self.block.frame.environment.provision, self.block.source.path.parent
+        return partial(_fill, self.cls.settings_model, settings.raw, provisioning, way, folder)
 
-        def rebuild(urls: Urls) -> tuple[Settings, ProvisionSettings]:
-            filled = read_model(self.cls.settings_model, fill_value(dict(settings.raw), urls))
-            learn_url(filled.url)
-            self._learn(filled, None, ())
-            if provisioning.raw is None:
-                return filled, provisioning.settings
-            return filled, self._provision_settings(fill_value(provisioning.raw, urls))
 
-        return rebuild
+def _fill(
+    model: type[Settings],
+    raw: Mapping[str, Any],
+    provisioning: _Provisioning,
+    way: str,
+    folder: FilePath,
+    urls: Urls,
+) -> tuple[Settings, ProvisionSettings]:
+    """Settings and provisioning with the urls of other integrations put in."""
+    settings = read_model(model, fill_value(dict(raw), urls))
+    learn_url(settings.url)
+    _learn(settings, None, (), lambda _: None)
+    if provisioning.raw is None:
+        return settings, provisioning.settings
+    return settings, _provision_settings(fill_value(provisioning.raw, urls), way, folder)
+
+
+def _provision_settings(raw: Any, way: str, folder: FilePath) -> ProvisionSettings:
+    settings = read_provision(raw).under(way)
+    return replace(settings, seed=_seed(settings.seed, folder))
+
+
+def _learn(value: Any, raw: Any, path: Path, written: Callable[[Path], None]) -> None:
+    """Teach the redactor every secret of the settings, and tell which of them stand in the file itself."""
+    if isinstance(value, SecretStr):
+        if reveal(value) and isinstance(raw, str) and not isinstance(raw, Referenced):
+            written(path)
+    elif isinstance(value, BaseModel):
+        for key, name in secret_fields(type(value)):
+            _learn(getattr(value, name), raw.get(key) if isinstance(raw, dict) else None, (*path, key), written)
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            _learn(child, raw.get(key) if isinstance(raw, dict) else None, (*path, key), written)
 
 
 def _checks_in(value: Any) -> Iterator[DeclaredCheck]:

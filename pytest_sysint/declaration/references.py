@@ -7,6 +7,7 @@ a scheme by an entry point of the group `pytest_sysint.resolvers`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -20,6 +21,8 @@ ATTRIBUTES = ("url", "host", "port", "username", "password", "path")
 """What `${integration:id.x}` can give."""
 _BUILT_IN = ("env", "file", "tenant", LATE)
 _MAX_NESTING = 5
+_MOST = 1000
+_NOT_CLOSED = "a reference is not closed: `}` is missing (write `$${` for a plain `${`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,48 +82,52 @@ def read_template(text: str) -> Template:
         BadReference: for a reference that is not closed, names no scheme, an unknown one, or nothing.
 
     """
+    if text.count("${") > _MOST:
+        raise BadReference(f"more than {_MOST:,} references in one text")
     return _read(text, 0, nested=0)[0]
+
+
+_OPENING = re.compile(r"\$?\$\{")
+_OPENING_OR_CLOSING = re.compile(r"\$?\$\{|\}")
 
 
 def _read(text: str, position: int, nested: int) -> tuple[Template, int]:
     """Read up to the end of the text, or, within a default, up to the `}` that closes it."""
+    special = _OPENING_OR_CLOSING if nested else _OPENING
     parts: list[str | Reference] = []
     plain: list[str] = []
-    while position < len(text):
-        if text.startswith("$${", position):
-            plain.append("${")
-            position += 3
-        elif text.startswith("${", position):
-            reference, position = _read_reference(text, position + 2, nested)
-            parts += ["".join(plain), reference]
-            plain = []
-        elif nested and text[position] == "}":
+    while found := special.search(text, position):
+        plain.append(text[position : found.start()])
+        position = found.end()
+        if found[0] == "}":
+            position = found.start()
             break
-        else:
-            following = _next_special(text, position + 1, nested > 0)
-            plain.append(text[position:following])
-            position = following
+        if found[0] == "$${":
+            plain.append("${")
+            continue
+        reference, position = _read_reference(text, position, nested)
+        parts += ["".join(plain), reference]
+        plain = []
+    else:
+        plain.append(text[position:])
+        position = len(text)
     parts.append("".join(plain))
     return tuple(part for part in parts if part != ""), position
-
-
-def _next_special(text: str, position: int, closes: bool) -> int:
-    found = [index for sign in ("$", "}" if closes else "$") if (index := text.find(sign, position)) >= 0]
-    return min(found, default=len(text))
 
 
 def _read_reference(text: str, position: int, nested: int) -> tuple[Reference, int]:
     if nested >= _MAX_NESTING:
         raise BadReference(f"defaults are nested more than {_MAX_NESTING} deep")
-    closing, has_default = text.find("}", position), text.find(":-", position)
+    closing = text.find("}", position)
     if closing < 0:
-        raise BadReference("a reference is not closed: `}` is missing (write `$${` for a plain `${`)")
-    if 0 <= has_default < closing:
-        default, closing = _read(text, has_default + 2, nested + 1)
-        if closing >= len(text):
-            raise BadReference("a reference is not closed: `}` is missing (write `$${` for a plain `${`)")
-        return _checked(text[position:has_default], default), closing + 1
-    return _checked(text[position:closing], None), closing + 1
+        raise BadReference(_NOT_CLOSED)
+    has_default = text.find(":-", position, closing)
+    if has_default < 0:
+        return _checked(text[position:closing], None), closing + 1
+    default, closing = _read(text, has_default + 2, nested + 1)
+    if closing >= len(text):
+        raise BadReference(_NOT_CLOSED)
+    return _checked(text[position:has_default], default), closing + 1
 
 
 def _checked(inner: str, default: Template | None) -> Reference:

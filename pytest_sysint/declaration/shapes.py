@@ -25,15 +25,16 @@ def _key(name: str, field: FieldInfo) -> str:
 def secret_fields(model: type[BaseModel]) -> tuple[tuple[str, str], ...]:
     """(key, field name) of each field of a model that is a secret, or may hold one further down."""
     names = zip(fields_by_key(model), model.model_fields.items(), strict=True)
-    return tuple((key, name) for key, (name, field) in names if _may_hold_secret(field.annotation))
+    return tuple((key, name) for key, (name, field) in names if _may_hold_secret(field.annotation, (model,)))
 
 
-def _may_hold_secret(annotation: Any) -> bool:
-    if annotation is SecretStr:
+def _may_hold_secret(annotation: Any, within: tuple[Any, ...]) -> bool:
+    if annotation is SecretStr or annotation in within:
         return True
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return bool(secret_fields(annotation))
-    return any(_may_hold_secret(part) for part in get_args(annotation))
+        below = (*within, annotation)
+        return any(_may_hold_secret(field.annotation, below) for field in annotation.model_fields.values())
+    return any(_may_hold_secret(part, within) for part in get_args(annotation))
 
 
 def models_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[type[BaseModel]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from pytest_sysint.core.errors import SysintError, Unavailable
+from pytest_sysint.core.errors import StartFailed, SysintError, Unavailable
 from pytest_sysint.core.integration import Integration
 from pytest_sysint.core.records import SHARED, Effect, IntegrationRecord
 from pytest_sysint.core.secrets import learn_url, redact
@@ -142,6 +142,14 @@ class Connections:
     def known(self, integration_id: str) -> bool:
         """Whether it is part of this run."""
         return integration_id in self._entries
+
+    def failed(self, integration_id: str) -> str:
+        """The id of the service that did not come up, its own or one that it stands on; empty when none is known."""
+        entry = self._entries[integration_id]
+        if isinstance(entry.unavailable, StartFailed):
+            return integration_id
+        below = (*sorted(entry.first.references), *entry.first.depends_on)
+        return next((root for each in below if (root := self.failed(each))), "")
 
     def tenants(self, integration_id: str) -> tuple[str, ...]:
         """The tenants that it is declared for, as far as they take part."""

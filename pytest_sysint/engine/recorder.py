@@ -117,6 +117,11 @@ def skipped(planned: Planned, reason: str) -> Result:
     return _result(planned, Trace(), "skipped", Outcome(()), skip_reason=reason)
 
 
+def unstarted(planned: Planned, reason: str) -> Result:
+    """The result of a health check on a service that was to be started for the run, and did not come up."""
+    return _result(planned, Trace(), "error", Outcome(()), error_message=reason, rung="start")
+
+
 def blocked(planned: Planned, root: str) -> Result:
     """The result of a check that was not run because an integration it needs is down."""
     return _result(planned, Trace(), "blocked", Outcome(()), blocked_by=root, skip_reason=f"blocked: '{root}' is down")

@@ -40,7 +40,7 @@ class Stopped(Exception):
     """The run was stopped while a check waited."""
 
 
-_DOWN = frozenset({"dns", "tcp", "tls", "authentication", "ping"})
+_DOWN = frozenset({"start", "dns", "tcp", "tls", "authentication", "ping"})
 """Rungs without which nothing else can be judged. An answer that merely displeases blocks nobody."""
 
 
@@ -333,6 +333,10 @@ class Runner:
 
     def _not_runnable(self, planned: Planned) -> Result | None:
         own = planned.check.integration_id
+        if root := self._connections.failed(own):
+            if root == own and planned.order == HEALTH:
+                return recorder.unstarted(planned, self._connections.unavailable(own))
+            return recorder.blocked(planned, root)
         for needed in self._needs(planned):
             if reason := self._connections.unavailable(needed):
                 return recorder.skipped(planned, reason if needed == own else f"needs '{needed}': {reason}")

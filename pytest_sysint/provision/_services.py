@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.core.errors import StartFailed, Unavailable
 from pytest_sysint.core.secrets import REDACTOR, learn_url, redact
 from pytest_sysint.provision._python import python
 from pytest_sysint.provision._request import Provided, ServiceRequest
@@ -95,8 +95,9 @@ class Services:
         if not line:
             raise Unavailable("the supervisor of services is gone")
         answer: dict[str, str] = json.loads(line)
-        if "unavailable" in answer:
-            raise Unavailable(redact(answer["unavailable"]), hint=redact(answer["hint"]))
+        for word, kind in (("unavailable", Unavailable), ("failed", StartFailed)):
+            if word in answer:
+                raise kind(redact(answer[word]), hint=redact(answer["hint"]))
         return answer
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ gets SIGTERM, or its parent is gone. Clients ask it over a Unix socket, one JSON
     {"do": "log", "id": "cache", "lines": 20}              -> {"text"}
     {"do": "died", "id": "cache"}                          -> {"text"}
 
-An answer with `unavailable` and `hint` says why it cannot be.
+An answer with `unavailable` and `hint` says why it cannot be, one with `failed` why it did not come up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_sysint.core.errors import CallError, SysintError, Unavailable
+from pytest_sysint.core.errors import CallError, StartFailed, SysintError, Unavailable
 from pytest_sysint.core.integration import Integration
 from pytest_sysint.core.provisioning import Running
 from pytest_sysint.core.registry import types
@@ -82,9 +82,12 @@ class Supervisor:
     def _start(self, request: ServiceRequest) -> Service:
         cls: type[Integration[Any]] = types().get(request.type)
         way = choose(request, cls)
-        running = way.start(request, cls, self._host)
-        if request.seed and way.name != "existing":
-            _seed(request, cls, running)
+        try:
+            running = way.start(request, cls, self._host)
+            if request.seed and way.name != "existing":
+                _seed(request, cls, running)
+        except Unavailable as error:
+            raise StartFailed(error.message, hint=error.hint) from error
         return Service(running, way.name)
 
     def log(self, service: str) -> str:
@@ -172,7 +175,8 @@ class Desk:
             work: Callable[[Mapping[str, Any]], dict[str, str]] = getattr(self, f"do_{message['do']}")
             return work(message)
         except SysintError as error:
-            return {"unavailable": redact(error.message), "hint": redact(error.hint)}
+            word = "failed" if isinstance(error, StartFailed) else "unavailable"
+            return {word: redact(error.message), "hint": redact(error.hint)}
 
     def do_provide(self, message: Mapping[str, Any]) -> dict[str, str]:
         _learn(message)

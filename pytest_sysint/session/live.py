@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_sysint.core import units
-from pytest_sysint.core.errors import CallError, Mistakes, Unavailable, UsageError, did_you_mean
+from pytest_sysint.core.errors import CallError, Mistakes, StartFailed, Unavailable, UsageError, did_you_mean
 from pytest_sysint.core.integration import Integration, Observation, Operation, Stopwatch
 from pytest_sysint.core.records import SHARED, Assertion, Exchange
 from pytest_sysint.core.secrets import redact
@@ -33,6 +33,8 @@ class Live:
     def _open(self, connections: Connections) -> Integration[Any]:
         try:
             return connections.get(self._declared.id, self._declared.tenant)
+        except StartFailed as error:
+            pytest.fail(str(error), pytrace=False)
         except Unavailable as error:
             pytest.skip(str(error))
 

@@ -14,6 +14,8 @@ from pytest_sysint.core.errors import DeclarationError, Unavailable, UsageError
 from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.core.secrets import MASK, redact
 from pytest_sysint.declaration import Declaration, DeclaredIntegration, load
+from pytest_sysint.declaration.files import MAX_PROBLEMS
+from pytest_sysint.declaration.words import MAX_GUESSES
 
 Read = Callable[..., Declaration]
 Problems = Callable[..., list[str]]
@@ -549,3 +551,44 @@ def test_a_type_whose_module_cannot_be_imported(problems: Problems, monkeypatch:
         "3:7 integrations.a.type: type 'probe' needs the Python module 'ldap3', which is not installed:"
         " pip install 'pytest-sysint[probe]'"
     ]
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_great_many_problems_are_told_up_to_a_point(problems: Problems) -> None:
+    found = problems(integrations(*(f"i{index}: {{type: probe, depends_on: [x{index}]}}" for index in range(1200))))
+    assert len(found) == MAX_PROBLEMS + 1
+    assert found[0] == "3:21 integrations.i0.depends_on: there is no integration 'x0' (1,200 are known)"
+    assert found[-1] == "0:0 : there are more; mend these first"
+
+
+def test_guesses_have_an_end_too(problems: Problems) -> None:
+    found = problems(integrations(*(f"i{index}: {{type: probe, prot: 1}}" for index in range(MAX_GUESSES + 1))))
+    assert "did you mean 'port'?" in found[MAX_GUESSES - 1]
+    assert "unknown key (allowed: " in found[MAX_GUESSES]
+
+
+def test_tenants_times_integrations_have_an_end(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_sysint.declaration.parts.MAX_INSTANCES", 3)
+    text = integrations("a: {type: probe, tenants: all}", "b: {type: probe, tenants: all}", head="\ntenants: [x, y]")
+    assert problems(text) == ["5:3 integrations.b: more than 3 integrations, counted once per tenant"]
+
+
+# --- what a seed is -------------------------------------------------------------------------------------------------
+
+
+def test_a_seed_stands_beside_the_declaration_or_is_left_as_it_is(write: Write, tmp_path: Path) -> None:
+    seed = write("x", "parts/data.sql")
+    write("integrations: {b: {type: probe, provision: {seed: data.sql}}}", "parts/b.yaml")
+    root = write("sysint: 1\ninclude: [parts/b.yaml]\nintegrations: {a: {type: probe, provision: {seed: data.sql}}}")
+    (declaration,) = load([root], env={})
+    assert [item.provision.seed for item in declaration.integrations] == ["data.sql", str(seed)]
+
+
+def test_a_reference_in_the_provisioning_alone_waits_too(read: Read) -> None:
+    entry = "a: {type: probe, provision: {command: 'x {port}', environment: {U: '${integration:b.url}'}}}"
+    first = read(integrations(entry, "b: {type: probe}")).integrations[0]
+    resolved = first.resolve({"b": {"url": "probe://h"}})
+    assert resolved.provision.of("command").environment == {"U": "probe://h"}
+    assert resolved.settings == first.settings

@@ -66,6 +66,9 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> None:
         ("${ env:A }", "one"),
         ("${env:MISSING:-a:-b}", "a:-b"),
         ("${env:TRICKY}", "${env:A}"),
+        ("$$${env:A}", "$${env:A}"),
+        ("${env:MISSING:-$${x} y}", "${x y}"),
+        ("a } b", "a } b"),
     ],
 )
 def test_what_a_text_becomes(text: str, value: str) -> None:
@@ -86,6 +89,8 @@ def test_what_a_text_becomes(text: str, value: str) -> None:
         ("${integration:x}", "must say what of it: `${integration:x.url}`"),
         ("${integration:x.hots}", "did you mean 'host'?"),
         ("${env:A:-" * 10 + "x" + "}" * 10, "nested more than"),
+        ("${env:A}" * 1001, "more than 1,000 references in one text"),
+        ("${env:A:-" + "$" * 100_000, "not closed"),
     ],
 )
 def test_what_cannot_be_read(text: str, said: str) -> None:

@@ -115,15 +115,17 @@ integrations:
     provision:
       command: "{python} -c 'import sys; print(\\"no such table: residents\\"); sys.exit(3)' {port}"
       ready: /
+  behind: {type: local, url: ., depends_on: [broken]}
 """
     )
-    result = project.run("-rs")
-    assert result.ret == 7
+    result = project.run()
+    assert result.ret == 1
     output = result.stdout.str()
     assert "no such table: residents" in output
-    assert "3" in output
-    record = next(item for item in project.report["status"]["integrations"] if item["id"] == "broken")
-    assert record["status"] == "unknown"
+    assert "exited with code 3" in output
+    (failed, blocked) = project.report["results"]
+    assert (failed["status"], failed["rung"]) == ("error", "start")
+    assert (blocked["status"], blocked["blockedBy"]) == ("blocked", "broken")
 
 
 def test_results_reach_the_report_once_when_a_worker_is_killed(project: Any) -> None:
