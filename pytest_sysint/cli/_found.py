@@ -22,12 +22,6 @@ COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-c
 ENV_FILES = (".env", ".env.example", ".env.sample", ".env.template")
 
 _GENERIC_SCHEMES = frozenset({"http", "https", "unix", "file", "tcp"})
-_STAND_INS = {
-    "postgis": "postgresql", "timescaledb": "postgresql", "pgvector": "postgresql", "valkey": "redis", "keydb": "redis",
-    "mariadb": "mysql", "minio": "s3", "localstack": "s3", "redpanda": "kafka", "mailpit": "smtp", "mailhog": "smtp",
-    "maildev": "smtp", "greenmail": "smtp", "mosquitto": "mqtt", "eclipse-mosquitto": "mqtt", "openssh-server": "sftp",
-}  # fmt: skip
-"""Images that are not named after the type that they serve."""
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$")
 _NAMES_A_URL = re.compile(r"_(URL|URI|DSN)$")
 
@@ -110,7 +104,7 @@ def _words() -> dict[str, set[str]]:
         except (ImportError, UsageError):
             continue
         images = {_image_name(recipe.image) for recipe in cls.recipes if isinstance(recipe, Container)}
-        told[word] = ({word} | set(cls.settings_model.schemes) | images) - _GENERIC_SCHEMES
+        told[word] = ({word, *cls.settings_model.schemes, *cls.images} | images) - _GENERIC_SCHEMES
     return told
 
 
@@ -160,8 +154,6 @@ def _image_name(image: str) -> str:
 
 def _type_of_image(image: str) -> str:
     name = _image_name(image)
-    if name in _STAND_INS and _STAND_INS[name] in types():
-        return _STAND_INS[name]
     parts = set(re.split(r"[-_.]", name)) | {name}
     fitting = [word for word, words in _words().items() if parts & words]
     return fitting[0] if fitting else ""

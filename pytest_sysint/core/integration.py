@@ -135,6 +135,8 @@ class Integration(ABC, Generic[S]):
     """The Python module that the extra installs; checked before the type is used."""
     recipes: ClassVar[tuple[Any, ...]] = ()
     """How it can be provisioned: `core.provisioning` recipes, one per way."""
+    images: ClassVar[tuple[str, ...]] = ()
+    """Names of container images that serve this type and are not called after it: `sysint init` knows them by these."""
 
     def __init__(self, settings: S, *, read_only: bool = False, concurrency: int = 32) -> None:
         self.settings = settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import yaml
 
 from pytest_sysint.cli import main
-from pytest_sysint.cli._found import slug
+from pytest_sysint.cli._found import _words, slug
+from pytest_sysint.core.registry import types
 
 COMPOSE = """\
 x-common: &common {restart: always}
@@ -37,6 +39,16 @@ BROKER_DSN=amqp://g:canary-env@h
 SECRET=canary-env
 ODD_URL=whatever
 """
+
+
+@pytest.fixture(autouse=True)
+def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Types that say which images serve them."""
+    for word, names in {"s3": ("minio",), "smtp": ("mailpit",)}.items():
+        monkeypatch.setattr(types().get(word), "images", names)
+    _words.cache_clear()
+    yield
+    _words.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -130,14 +142,10 @@ def test_it_does_not_overwrite(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_it_says_what_to_install(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_sysint.core.registry import types
-    from pytest_sysint.declaration.blocks import _importable
-
     monkeypatch.setattr(types().get("redis"), "driver", "no_such_module_here")
     (folder / "compose.yml").write_text("services: {cache: {image: redis}}\n")
     assert main(["init"]) == 0
     assert "install: pip install 'pytest-sysint[redis]'" in capsys.readouterr().out
-    _importable.cache_clear()
 
 
 def test_the_folder_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
