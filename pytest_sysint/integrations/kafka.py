@@ -40,6 +40,7 @@ class Kafka(Integration[Settings]):
     category = "message_queue"
     settings_model = Settings
     driver = "confluent_kafka"
+    images = ("redpanda",)
     operations = OPERATIONS
     recipes = RECIPES
 

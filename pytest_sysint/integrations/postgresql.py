@@ -57,6 +57,7 @@ class PostgreSQL(Integration[Settings]):
     settings_model = Settings
     operations: ClassVar[tuple[type[Operation], ...]] = (Query, *MEASURES)
     driver = "psycopg"
+    images = ("postgis", "timescaledb", "pgvector")
     recipes: ClassVar[tuple[Any, ...]] = RECIPES
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:

@@ -81,6 +81,7 @@ class Redis(Integration[Settings]):
     category = "database"
     settings_model = Settings
     driver = "redis"
+    images = ("valkey", "keydb")
     operations = (Command, *MEASURES)
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:

@@ -109,6 +109,7 @@ class S3(Files[Settings]):
 
     settings_model = Settings
     driver = "boto3"
+    images = ("minio", "localstack")
     operations = OPERATIONS
     shell: ClassVar[dict[str, str]] = {
         "get": "s3 cp {path} -",

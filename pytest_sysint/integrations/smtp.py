@@ -29,6 +29,7 @@ class Smtp(Integration[Settings]):
     """A mail server: satisfies `core.capabilities.Sends`."""
 
     category = "external_service"
+    images = ("mailpit", "mailhog", "maildev", "greenmail")
     settings_model = Settings
     operations = (Send, Received)
 

@@ -62,7 +62,14 @@ class Workspace:
 
     def _load(self, paths: list[Path]) -> tuple[Declaration, ...]:
         tenants = sorted(self._options.selection.tenants) or None
-        return load(paths, environment=self._options.environment, tenants=tenants)
+        return load(paths, environment=self._options.environment, tenants=tenants, needed=self._is_needed)
+
+    def _is_needed(self, integration_id: str, type_name: str) -> bool:
+        """Only what is asked for must be complete: a variable of another integration may be unset."""
+        chosen = self._options.selection
+        return (not chosen.integrations or integration_id in chosen.integrations) and (
+            not chosen.types or type_name in chosen.types
+        )
 
     def _file(self, name: str) -> Path:
         return (self._config.invocation_params.dir / name).resolve()
