@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from pytest_sysint.core.errors import Unavailable
 from pytest_sysint.core.registry import types
+from pytest_sysint.core.secrets import REDACTOR
 from pytest_sysint.provision import ServiceRequest, Services
 from pytest_sysint.provision._choose import choose
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script: our children would ignore Ctrl-C too, and some tests send it to them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins knowing no secret: what another taught the redactor must not mask its texts."""
+    monkeypatch.setattr(REDACTOR, "_values", set())
+    monkeypatch.setattr(REDACTOR, "_forms", set())
 
 
 def require(condition: object, reason: str) -> None:
