@@ -45,7 +45,7 @@ class Recording:
         text = getattr(report, "sysint", None)
         if text is None:
             return
-        result = Result.model_validate_json(text)
+        result = self._state.handed.pop(report.nodeid, None) or Result.model_validate_json(text)
         self._results[result.nodeid] = result
         self._note_integration(result.integration_id)
         self._open_journal().add(result)

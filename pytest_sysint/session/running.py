@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from contextlib import nullcontext
 
@@ -45,6 +46,9 @@ class Running:
             board=state.board,
             worker=worker.name if worker else "",
         )
+        # What was collected stays until the end. Looking through it for garbage again and again would cost a run of
+        # thousands of checks a fifth of its time.
+        gc.freeze()
         share = session.items if worker is None else worker.share(session.items)
         self._runner.start([item.nodeid for item in share if isinstance(item, CheckItem)])
 
@@ -81,6 +85,7 @@ class Running:
         if report.when != "call" or item.nodeid not in self._results:
             return
         result = self._results.pop(item.nodeid)
+        self._state.handed[item.nodeid] = result
         # One string, because xdist carries nothing else to the controller.
         report.sysint = encode(result)  # type: ignore[attr-defined]
         report.duration = result.execution_time / 1000
@@ -90,6 +95,7 @@ class Running:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._runner is not None:
+            gc.unfreeze()
             self._runner.stop()
             self._state.notices += _spent(self._runner)
         if self._state.worker is not None:

@@ -62,6 +62,8 @@ class State:
     notices: list[str] = field(default_factory=list)
     result_of: Callable[[Any], Result] = field(init=False)
     """Waits for the result of a check item; set by the part that runs them."""
+    handed: dict[str, Result] = field(default_factory=dict)
+    """Results on their way from the runner to the records within this process, by node id."""
     down: Callable[[DeclaredIntegration], str] = lambda _: ""
     """The root of an integration's being down, empty when it is up; set by the part that runs the checks."""
 
