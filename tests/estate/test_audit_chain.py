@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_repetition_is_left_out(chain):
 
 def test_nothing_is_changed_or_taken_away(chain, tmp_path):
     chain.append([event()])
-    with sqlite3.connect(tmp_path / "audit.db") as other:
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as other, other:
         for sql in ("UPDATE audit_events SET user_id = 'x'", "DELETE FROM audit_events"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 other.execute(sql)
@@ -58,7 +59,7 @@ def test_nothing_is_changed_or_taken_away(chain, tmp_path):
 @pytest.mark.parametrize("change", ["user_id = 'x'", "details = '{}'", "sequence = 9", "hash = 'x'"])
 def test_a_change_past_the_triggers_is_seen(chain, tmp_path, change):
     chain.append([event(details={"n": n}) for n in range(3)])
-    with sqlite3.connect(tmp_path / "audit.db") as other:
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as other, other:
         other.execute("DROP TRIGGER audit_events_keep")
         other.execute(f"UPDATE audit_events SET {change} WHERE sequence = 2")
     other.close()
