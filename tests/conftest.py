@@ -7,12 +7,18 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from pytest_sysint.core.errors import Unavailable
 from pytest_sysint.core.registry import types
 from pytest_sysint.core.secrets import REDACTOR
 from pytest_sysint.provision import ServiceRequest, Services
 from pytest_sysint.provision._choose import choose
+
+# The same examples at every run of CI: a new one is found, and mended, where somebody is at work.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: our children would ignore Ctrl-C too, and some tests send it to them.
