@@ -6,10 +6,7 @@ import threading
 from collections.abc import Iterable
 
 from pytest_sysint.core.records import SHARED
-from pytest_sysint.engine.plan import Planned
-
-HEALTH = 0
-"""The order of the phase whose verdict the others wait for."""
+from pytest_sysint.engine.plan import HEALTH, Planned
 
 
 class HealthBook:

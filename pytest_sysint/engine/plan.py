@@ -10,6 +10,9 @@ from pytest_sysint.core.records import SHARED, Effect
 from pytest_sysint.core.registry import kinds
 from pytest_sysint.declaration import Declaration, DeclaredIntegration
 
+HEALTH = 0
+"""The order of the phase whose verdict the others wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -43,6 +46,16 @@ class Planned:
     """Why it is not run although it is declared; empty when it may."""
     requires: tuple[str, ...] = field(default=())
     """Every integration that must be up: what it depends on, through any number of steps."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Every integration that must be open before it may start."""
+        return () if self.refused else (self.check.integration_id, *self.requires)
+
+    @property
+    def known_first(self) -> tuple[str, ...]:
+        """Those whose health must be known before: a health check does not wait for its own integration's."""
+        return self.requires if self.order == HEALTH else self.needs
 
 
 def kinds_in_order() -> list[str]:

@@ -77,6 +77,8 @@ def answer(work: Callable[[dict[str, Any], Place], tuple[dict[str, str], Callabl
         channel.write(json.dumps(words) + "\n")
     sys.stdin.read()
     stop()
+    # A library's own threads may still run: Python's orderly end would wait for them, or take away what they use.
+    os._exit(0)
 
 
 def _nothing() -> None:

@@ -12,7 +12,8 @@ from pytest_sysint.core.masking import encode, encode_masked
 from pytest_sysint.core.records import Result
 from pytest_sysint.declaration import DeclaredIntegration
 from pytest_sysint.engine.plan import plan, requirements
-from pytest_sysint.engine.runner import Runner, Stopped
+from pytest_sysint.engine.runner import Runner
+from pytest_sysint.engine.trial import Stopped
 from pytest_sysint.session.collect import CheckItem
 from pytest_sysint.session.fixtures import USED, recorded
 from pytest_sysint.session.state import State

@@ -140,14 +140,25 @@ def redis() -> Iterator[str]:
         server.server_close()
 
 
+MOCK_CLUSTER = """
+import os, sys
+from confluent_kafka import Producer
+holder = Producer({"test.mock.num.brokers": "1", "log_level": 0})
+print(",".join(f"{broker.host}:{broker.port}" for broker in holder.list_topics(timeout=5).brokers.values()), flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
 @contextmanager
 def kafka() -> Iterator[str]:
-    from confluent_kafka import Producer
-
-    holder = Producer({"bootstrap.servers": "127.0.0.1:1", "test.mock.num.brokers": "1", "log_level": 0})
-    found = holder.list_topics(timeout=5).brokers.values()
-    yield ",".join(f"{broker.host}:{broker.port}" for broker in found)
-    del holder
+    """In a process of its own: librdkafka's taking down of a mock cluster now and then hangs or crashes."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MOCK_CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        yield holder.stdout.readline().strip()
 
 
 @contextmanager

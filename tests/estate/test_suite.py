@@ -61,6 +61,8 @@ def test_the_walkthrough_quotes_it_as_it_is():
     page = (SUITE.parents[2] / "docs/walkthrough.md").read_text()
     quotes = re.findall(r"```yaml fragment\n(.*?)```", page, re.DOTALL)
     assert len(quotes) >= 5
+    (by_hand,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert by_hand in (SUITE.parent / "test_tenants.py").read_text()
     flat = "\n".join(line.strip() for line in SUITE.read_text().splitlines())
     for quote in quotes:
         assert "\n".join(line.strip() for line in quote.strip().splitlines()) in flat

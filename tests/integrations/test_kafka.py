@@ -31,7 +31,7 @@ from pytest_sysint.core.errors import (
     UsageError,
 )
 from pytest_sysint.core.integration import Measure
-from pytest_sysint.core.provisioning import Embedded, LocalBinary, Place, free_port
+from pytest_sysint.core.provisioning import LocalBinary, Place, free_port
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.declaration.checks import read_check
 from pytest_sysint.integrations._messages import decode
@@ -178,13 +178,23 @@ def test_ladder_of_a_healthy_cluster(live, topic):
     assert "ends at" in seen["read"]
 
 
-def test_ladder_of_a_cluster_without_topics(make, tmp_path):
-    recipe = next(recipe for recipe in TYPE.recipes if isinstance(recipe, Embedded))
-    running = recipe.start(Place("empty", tmp_path, 0, {"brokers": "3"}))
-    seen = climb(make(running.url))
+@pytest.fixture
+def clusters(tmp_path):
+    """Stand-ins of a test's own, in processes of their own, which `close()` ends."""
+    services = Services(logs=tmp_path / "logs")
+    yield services
+    services.close()
+
+
+def stand_in(clusters, brokers=1):
+    request = ServiceRequest("own", "kafka", way="embedded", options={"options": {"brokers": str(brokers)}})
+    return clusters.provide(request).url
+
+
+def test_ladder_of_a_cluster_without_topics(make, clusters):
+    seen = climb(make(stand_in(clusters, brokers=3)))
     assert seen["ping"].startswith("3 brokers")
     assert seen["read"] == "no topics"
-    running.stop()
 
 
 def test_ladder_with_user_and_password(make, guarded):
@@ -620,13 +630,11 @@ def test_operations_on_broken_brokers(make, listen, dead_port):
         run(hanging, {"publish": "x", "text": "x"}, 0.3)
 
 
-def test_a_cluster_that_goes_away(make, tmp_path):
-    recipe = next(recipe for recipe in TYPE.recipes if isinstance(recipe, Embedded))
-    running = recipe.start(Place("brief", tmp_path, 0))
-    live = make(running.url)
+def test_a_cluster_that_goes_away(make, clusters, tmp_path):
+    live = make(stand_in(clusters))
     name = new_topic(live, tmp_path)
     run(live, {"publish": name, "text": "x"})
-    running.stop()
+    clusters.close()
     for raw in ({"publish": name, "text": "x"}, {"consume": name}, {"topics": "*"}, {"consumer_lag": 0, "group": "g"}):
         with pytest.raises((Unreachable, TimedOut)) as caught:
             run(live, raw, 0.7)

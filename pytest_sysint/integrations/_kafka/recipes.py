@@ -8,6 +8,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, free_port, run_container
 
@@ -71,14 +72,20 @@ def _argv(binary: str, place: Place) -> Sequence[str]:
     return [binary, str(place.folder / "server.properties")]
 
 
+_CLUSTERS: list[Any] = []
+"""Let go, and still held."""
+
+
 def _stand_in(place: Place) -> Running:
     from confluent_kafka import Producer
 
     count = int(place.options.get("brokers", "1"))
-    held = [Producer({"test.mock.num.brokers": count})]  # the cluster lives as long as this producer
-    brokers = held[0].list_topics(timeout=10).brokers.values()
+    producer = Producer({"test.mock.num.brokers": count})
+    brokers = producer.list_topics(timeout=10).brokers.values()
     url = "kafka://" + ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-    return Running(url, held.clear, "librdkafka's mock cluster")
+    # The cluster lives as long as its producer. It ends with the process: librdkafka's own taking down of a mock
+    # cluster now and then waits for ever, or reads memory that it has given back.
+    return Running(url, lambda: _CLUSTERS.append(producer), "librdkafka's mock cluster")
 
 
 def _contain(image: str, place: Place) -> Running:
