@@ -13,10 +13,17 @@ from pytest_sysint.core.check import CHECK_KEYS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pytest_sysint"
-DOCS = {"integrations": "types", "checks": "kinds", "provision": "provision", "reports": "formats"}
+DOCS = {
+    "integrations": "types",
+    "checks": "kinds",
+    "contracts": "contracts",
+    "provision": "provision",
+    "reports": "formats",
+}
 ROOMS = {
     "integrations": registry.types,
     "checks": registry.kinds,
+    "contracts": registry.contract_forms,
     "provision": registry.ways,
     "reports": registry.formats,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pytest_sysint.checks._ladder import Ladder
@@ -38,7 +39,7 @@ class Health:
     order = 0
     alone = False
 
-    def read(self, raw: Any, cls: type[Integration[Any]]) -> HealthChecks:
+    def read(self, raw: Any, cls: type[Integration[Any]], _folder: Path) -> HealthChecks:
         """Read the `health:` key of an integration of that type.
 
         Raises:

@@ -5,9 +5,10 @@ Every method is thread-safe, takes its timeout in seconds and raises `core.error
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.integration import Observation
 
 
@@ -52,6 +53,16 @@ class Stores(Protocol):
     def list(self, prefix: str, timeout: float) -> Observation: ...
 
     def delete(self, path: str, timeout: float) -> Observation: ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """Tells what it holds, section by section: what contracts and snapshots are compared with."""
+
+    sections: ClassVar[tuple[Section, ...]]
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """What is there now, of the named sections: every item with every property that its model knows."""
 
 
 @runtime_checkable

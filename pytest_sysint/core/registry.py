@@ -78,6 +78,7 @@ def _rooms() -> dict[str, Room]:
     rooms = (
         Room("integrations", "TYPE", "type"),
         Room("checks", "KIND", "kind"),
+        Room("contracts", "FORM", "form of contract"),
         Room("provision", "WAY", "way of provisioning"),
         Room("reports", "FORMAT", "report format"),
     )
@@ -92,6 +93,11 @@ def types() -> Room:
 def kinds() -> Room:
     """Check kinds: `checks/<kind>.py`, constant `KIND`."""
     return _rooms()["checks"]
+
+
+def contract_forms() -> Room:
+    """Forms of contracts: `contracts/<form>.py`, constant `FORM`."""
+    return _rooms()["contracts"]
 
 
 def ways() -> Room:

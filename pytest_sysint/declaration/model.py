@@ -96,6 +96,8 @@ class DeclaredIntegration:
     references: frozenset[str]
     """The integrations that its settings and its provisioning name by `${integration:...}`."""
     position: Position
+    folder: Path
+    """Where its declaration stands: files that it names are looked for from here, then from where the run starts."""
     unusable: str = ""
     """Why it cannot be used, in a sentence (a variable that is not set, a library that is not installed); empty when it
     can. Only what the run does not need is ever unusable: for the rest this is a problem of the declaration."""

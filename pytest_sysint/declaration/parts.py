@@ -95,6 +95,7 @@ class _Reader:
             kinds={word: value for word, value in read.items() if value is not None},
             references=frozenset(block.late),
             position=block.position,
+            folder=block.source.path.parent,
             rebuild=self._rebuild(settings, provisioning),
         )
 
@@ -216,7 +217,7 @@ class _Reader:
             block.frame.problem(block.source, at, said)
         self._note(replace(notes, late={}), block.source)
         try:
-            value = kinds().get(word).read(raw, self.cls)
+            value = kinds().get(word).read(raw, self.cls, block.source.path.parent)
         except ValidationError as error:
             mistakes = explain(list(error.errors(include_input=False, include_url=False)), raw)
         except Mistakes as error:

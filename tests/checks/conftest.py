@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,12 +66,12 @@ class Bench:
 
     def declare(self, type_name: str, settings: Mapping[str, Any], tenant: str = "shared", **kinds_raw: Any) -> Any:
         cls = types().get(type_name)
-        read = {kind: kinds().get(kind).read(raw, cls) for kind, raw in kinds_raw.items()}
+        read = {kind: kinds().get(kind).read(raw, cls, Path()) for kind, raw in kinds_raw.items()}
         return DeclaredIntegration(
             id="it", tenant=tenant, type=type_name, cls=cls, category=cls.category, name="It", description="",
             severity="critical", owner="", tags=("core",), depends_on=(), timeout=3.0, retry=RetryPolicy(),
             budget="calm", settings=cls.settings_model.model_validate(dict(settings)), provision=ProvisionSettings(),
-            kinds=read, references=frozenset(), position=Position("sysint.yaml", 1, 1),
+            kinds=read, references=frozenset(), position=Position("sysint.yaml", 1, 1), folder=Path(),
         )  # fmt: skip
 
     def checks(self, declared: DeclaredIntegration, kind: str = "health") -> dict[str, Check]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,17 +211,19 @@ def test_a_conversation_that_breaks_is_raised_with_what_is_known(bench: Any, fre
 )
 def test_mistakes(raw: Any, path: tuple[Any, ...], said: str) -> None:
     with pytest.raises(Mistakes) as caught:
-        KIND.read(raw, types().get("rest"))
+        KIND.read(raw, types().get("rest"), Path())
     assert [mistake.path for mistake in caught.value.mistakes] == [path]
     assert said in caught.value.mistakes[0].message
 
 
 def test_all_mistakes_come_at_once() -> None:
     with pytest.raises(Mistakes) as caught:
-        KIND.read([{"request": "GET /", "expect": {"latency": "< 5"}}, {"reqest": "GET /"}], types().get("rest"))
+        KIND.read(
+            [{"request": "GET /", "expect": {"latency": "< 5"}}, {"reqest": "GET /"}], types().get("rest"), Path()
+        )
     assert [mistake.path[0] for mistake in caught.value.mistakes] == [0, 1]
     with pytest.raises(Mistakes) as caught:
-        KIND.read([{"reqest": "GET /", "name": "reachable"}, 3], types().get("rest"))
+        KIND.read([{"reqest": "GET /", "name": "reachable"}, 3], types().get("rest"), Path())
     assert [mistake.path for mistake in caught.value.mistakes] == [(0, "reqest"), (1,), (0, "name")]
 
 

@@ -43,7 +43,7 @@ def declared(**integration: Any) -> dict[str, Any]:
         {"provision": "container"},
         {"provision": {"way": "container", "image": "x", "seed": "y"}},
         {"health": [{"fetch": "/", "expect": {"status": 200}}]},
-        {"contract": {"anything": 1}},
+        {"resilience": {"anything": 1}},
     ],
 )
 def test_what_loads_is_taken(validator: Draft202012Validator, integration: dict[str, Any]) -> None:

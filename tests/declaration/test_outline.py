@@ -167,7 +167,7 @@ def test_a_kind_that_fails_in_other_ways_is_still_a_problem(
     class Kind:
         name, order, alone = "odd", 50, False
 
-        def read(self, raw: Any, cls: Any) -> Any:
+        def read(self, raw: Any, cls: Any, folder: Any) -> Any:
             if raw == "usage":
                 raise UsageError("cannot be used so")
             return TypeAdapter(int).validate_python(raw, strict=True)

@@ -1,0 +1,34 @@
+"""What every check of a contract has from its integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pytest_sysint.core.check import Check, Context, Outcome
+from pytest_sysint.declaration.checks import slug_of
+from pytest_sysint.declaration.model import DeclaredIntegration
+
+
+def contract_check(
+    declared: DeclaredIntegration, name: str, run: Callable[[Context], Outcome], title: str, **more: Any
+) -> Check:
+    """A check of the kind `contract`. `more` are fields of `Check` that the integration does not give."""
+    common: dict[str, Any] = {
+        "slug": slug_of(name),
+        "severity": declared.severity,
+        "timeout": declared.timeout,
+        "retry": declared.retry,
+        "budget": declared.budget,
+        "tags": declared.tags,
+        "line": declared.position.line,
+    }
+    return Check(
+        name=name,
+        kind="contract",
+        integration_id=declared.id,
+        tenant=declared.tenant,
+        run=run,
+        title=title,
+        **{**common, **more},
+    )
