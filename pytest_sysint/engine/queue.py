@@ -23,6 +23,8 @@ class Job:
     waits: set[str] = field(default_factory=set)
     """Milestones that must be reached first: `open:<id>` and `health:<id>`."""
     queued: bool = False
+    awaited: bool = False
+    """Somebody waits for the result: the others' need not wake anyone."""
     alone: bool = False
     deferred: bool = False
     crowded: bool = False
@@ -141,7 +143,8 @@ class Queue:
                 self._later.append(job)
             else:
                 job.result = result
-            self._result_there.notify_all()
+            if job.awaited or self._stop.is_set():
+                self._result_there.notify_all()
         return True
 
     def late(self) -> list[Job]:
@@ -155,6 +158,7 @@ class Queue:
     def wait(self, job: Job, patience: float) -> bool:
         """Until it has a result, nothing more may start, or `patience` seconds have passed: whether it has one."""
         with self._lock:
+            job.awaited = True
             self._result_there.wait_for(lambda: job.result is not None or self._stop.is_set(), patience)
             return job.result is not None
 

@@ -111,13 +111,16 @@ def _reach(holder: Any, names: tuple[str, ...]) -> Any:
         return MISSING
     for taken in range(len(names), 0, -1):
         key = ".".join(names[:taken])
-        for name in (key, key.lower(), *(other for other in holder if str(other).lower() == key.lower())):
-            if name in holder:
-                found = _reach(holder[name], names[taken:])
-                if found is not MISSING:
-                    return found
-                break
+        name = key if key in holder else _spelled_otherwise(key, holder)
+        found = _reach(holder[name], names[taken:]) if name is not None else MISSING
+        if found is not MISSING:
+            return found
     return MISSING
+
+
+def _spelled_otherwise(key: str, holder: Mapping[Any, Any]) -> Any:
+    lower = key.lower()
+    return next((other for other in holder if str(other).lower() == lower), None)
 
 
 @cache

@@ -103,17 +103,22 @@ def test_an_image_that_cannot_be_had_is_one_line(contain: Provide) -> None:
     assert len(str(caught.value).splitlines()) <= 2
 
 
-def test_kill_9_of_the_supervisor_leaves_no_container(contain: Provide, services: Services) -> None:
+def test_kill_9_of_the_supervisor_leaves_no_container(contain: Provide) -> None:
+    others = _supervisors()  # one may serve the whole session
     container = _container_at(contain().url)
-    supervisor = max(  # the youngest is this test's own; the other serves the whole session
-        int(entry.parent.name)
-        for entry in Path("/proc").glob("[0-9]*/cmdline")
-        if b"_supervisor" in entry.read_bytes() and _parent(entry.parent) == os.getpid()
-    )
+    (supervisor,) = _supervisors() - others
     gone = subprocess.Popen(["docker", "wait", container], stdout=subprocess.PIPE)
     os.kill(supervisor, signal.SIGKILL)
     gone.communicate(timeout=60)
     assert container not in _docker("ps", "--quiet")
+
+
+def _supervisors() -> set[int]:
+    return {
+        int(entry.parent.name)
+        for entry in Path("/proc").glob("[0-9]*/cmdline")
+        if b"_supervisor" in entry.read_bytes() and _parent(entry.parent) == os.getpid()
+    }
 
 
 def _parent(entry: Path) -> int:
