@@ -13,7 +13,7 @@ from pytest_sysint.core.integration import Observation
 from pytest_sysint.core.records import SHARED, Assertion
 from pytest_sysint.core.units import Dimension
 from pytest_sysint.expectations.reading import SEVERITIES, WORDS, Path, Reader
-from pytest_sysint.expectations.subjects import Selection, Subject, dimension_of, subject
+from pytest_sysint.expectations.subjects import Given, Selection, Subject, dimension_of, subject
 from pytest_sysint.expectations.values import Number, plain, show
 from pytest_sysint.expectations.verdicts import Matcher, Verdict
 
@@ -130,10 +130,31 @@ def _read(name: Any, raw: Any, dimensions: Mapping[str, Dimension]) -> tuple[lis
         found = subject(name)
     except ValueError as error:
         return [], [Mistake((name,), str(error))]
-    reader = Reader(dimension_of(name, dimensions))
+    return _clauses(name, found, raw, (name,), dimension_of(name, dimensions))
+
+
+def compile_value(name: str, raw: Any, dimension: Dimension | None = None) -> Expectation:
+    """Read the matcher of one value. It is called `name` in the assertions, and judged as an observation's payload.
+
+    Where there is no value, the observation has a fact `lacking` instead: a sentence that says so.
+
+    Raises:
+        Mistakes: everything that is wrong with the matcher, each with its path within it.
+
+    """
+    clauses, mistakes = _clauses(name, Given(), raw, (), dimension)
+    if mistakes:
+        raise Mistakes(*mistakes)
+    return Expectation(tuple(clauses))
+
+
+def _clauses(
+    name: str, found: Subject, raw: Any, path: Path, dimension: Dimension | None
+) -> tuple[list[_Clause], list[Mistake]]:
+    reader = Reader(dimension)
     clauses = [
-        _Clause(name, found, reader.matcher(part, path), part, severity, reader.dimension)
-        for severity, part, path in _by_severity(reader, raw, (name,))
+        _Clause(name, found, reader.matcher(part, where), part, severity, reader.dimension)
+        for severity, part, where in _by_severity(reader, raw, path)
     ]
     return clauses, reader.mistakes
 

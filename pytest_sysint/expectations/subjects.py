@@ -74,6 +74,15 @@ def subject(written: str) -> Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Given(Subject):
+    """The payload itself; where nothing is there, the fact `lacking` says what is there instead."""
+
+    def select(self, observation: Observation) -> Selection:
+        lacking = str(observation.facts.get("lacking", ""))
+        return Selection(MISSING, lacking) if lacking else Selection(observation.payload)
+
+
+@dataclass(frozen=True, slots=True)
 class _Fact(Subject):
     names: tuple[str, ...]
 

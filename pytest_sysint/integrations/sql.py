@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
+from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.errors import CallError, Rejected, TimedOut
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
 from pytest_sysint.core.integration import Settings as BaseSettings
@@ -32,6 +33,7 @@ from pytest_sysint.integrations._sql import (
     split,
     too_many,
 )
+from pytest_sysint.integrations._sql_description import SECTIONS, describe
 from pytest_sysint.integrations._sql_errors import explain
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Sql(Integration[Settings]):
     category = "database"
     settings_model = Settings
     operations: ClassVar[tuple[type[Operation], ...]] = (Query,)
+    sections: ClassVar[tuple[Section, ...]] = SECTIONS
     driver = "sqlalchemy"
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
@@ -201,6 +204,15 @@ class Sql(Integration[Settings]):
             raise
         except Exception as error:
             raise explain(error, where, connected=bool(held)) from error
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """What is there now of the named sections.
+
+        Raises:
+            CallError: when it cannot be read.
+
+        """
+        return {name: self._call(partial(describe, section=name), timeout) for name in sections}
 
     def rungs(self) -> Iterable[Rung]:
         url = self.url

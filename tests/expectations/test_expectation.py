@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pytest_sysint.core.errors import Mistakes
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.core.records import SHARED, Assertion
-from pytest_sysint.expectations import compile_expectation
+from pytest_sysint.expectations import compile_expectation, compile_value
 
 ROWS = Observation(
     [{"n": 3, "name": "Ada"}, {"n": 5, "name": "Bob"}],
@@ -143,3 +144,20 @@ def test_one_expectation_serves_many_threads() -> None:
         found = [item for items in pool.map(expectation.judge, payloads) for item in items]
     assert len(found) == 200
     assert {item.status for item in found} == {"passed"}
+
+
+def test_a_value_at_hand_is_judged_under_the_name_that_it_is_given() -> None:
+    expectation = compile_value("columns.a b.$type", {"warn": "text", "fail": {"in": ["text", "uuid"]}})
+    warned, failed = expectation.judge(Observation("uuid"), "oakwood")
+    assert (warned.status, failed.status) == ("failed", "passed")
+    assert warned.message == 'columns.a b.$type was "uuid", expected "text"'
+    assert warned.tenant_id == "oakwood"
+    (lacking,) = compile_value("type", "text").judge(Observation(facts={"lacking": "there is no 'type'"}))
+    assert (lacking.status, lacking.message) == ("failed", "there is no 'type'; expected \"text\"")
+    (absent,) = compile_value("type", {"exists": False}).judge(Observation(facts={"lacking": "there is no 'type'"}))
+    assert absent.status == "passed"
+    (kept,) = compile_value("retention", "7d", "duration").judge(Observation(604800.0))
+    assert kept.status == "passed"
+    with pytest.raises(Mistakes) as raised:
+        compile_value("type", {"equal": 1})
+    assert raised.value.mistakes[0].path == ("equal",)

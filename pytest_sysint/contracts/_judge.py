@@ -1,0 +1,96 @@
+"""What is there, held against what is promised: one assertion per promise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from pytest_sysint.contracts._promises import Promise
+from pytest_sysint.core.errors import nearest
+from pytest_sysint.core.integration import Observation
+from pytest_sysint.core.records import Assertion
+
+_SHOWN = 12
+
+
+def judge_item(promise: Promise, name: str, section: str, items: Mapping[str, Any], tenant: str) -> list[Assertion]:
+    """The assertions about one item of a section, never none. Names are paths from the item."""
+    return list(_Judge(name, tenant).member(promise, (name,), items, f"the {section}"))
+
+
+class _Judge:
+    def __init__(self, item: str, tenant: str) -> None:
+        self._item = item
+        self._tenant = tenant
+
+    def member(
+        self, promise: Promise, path: tuple[str, ...], holder: Mapping[str, Any], among: str
+    ) -> Iterator[Assertion]:
+        """One thing among others with names, or a part of a thing."""
+        name, found = path[-1], holder.get(path[-1])
+        if promise.absent:
+            yield self._say(path, found is None, "absent", "absent" if found is None else "there")
+        elif found is None:
+            yield self._missing(path, name, holder, among)
+        elif not promise.parts:
+            yield self._say(path, True, "there", "there")
+        else:
+            yield from self._inside(promise, path, found)
+
+    def _inside(self, promise: Promise, path: tuple[str, ...], found: Any) -> Iterator[Assertion]:
+        holder = found if isinstance(found, Mapping) else {}
+        for key, part in promise.parts.items():
+            where = (*path, key)
+            if not isinstance(part, Promise):
+                known = f"there is no '{key}' in {self._called(path)}{_near(key, holder)}"
+                observed = Observation(holder[key]) if key in holder else Observation(facts={"lacking": known})
+                yield from part.judge(observed, self._tenant)
+            elif part.named:
+                yield from self._inside(part, where, holder.get(key) or {})
+            else:
+                yield from self.member(part, where, holder, f"the {'.'.join(path[1:]) or 'properties'} of {self._item}")
+            if promise.only and isinstance(part, Promise) and part.named:
+                yield self._nothing_else(part, where, holder.get(key) or {})
+
+    def _nothing_else(self, part: Promise, path: tuple[str, ...], found: Mapping[str, Any]) -> Assertion:
+        more = sorted(set(found) - {name for name, each in part.parts.items() if not _absent(each)})
+        message = (
+            f"{self._called(path)} hold {_listed(more)} beside what is declared"
+            if more
+            else (f"{self._called(path)} hold nothing beside what is declared")
+        )
+        return self._assertion((*path, "only"), not more, message, "nothing else", more)
+
+    def _missing(self, path: tuple[str, ...], name: str, holder: Mapping[str, Any], among: str) -> Assertion:
+        message = f"there is no '{name}' among {among}{_near(name, holder)}"
+        return self._assertion(path, False, message, "there", nearest(name, holder))
+
+    def _say(self, path: tuple[str, ...], held: bool, expected: str, actual: str) -> Assertion:
+        return self._assertion(path, held, f"{self._called(path)} is {actual}, expected {expected}", expected, actual)
+
+    def _assertion(self, path: tuple[str, ...], held: bool, message: str, expected: Any, actual: Any) -> Assertion:
+        return Assertion(
+            name=".".join(path[1:]) or path[0],
+            status="passed" if held else "failed",
+            message=message,
+            expected=expected,
+            actual=actual,
+            tenant_id=self._tenant,
+        )
+
+    def _called(self, path: tuple[str, ...]) -> str:
+        inner = ".".join(path[1:])
+        return f"{inner} of {self._item}" if inner else self._item
+
+
+def _absent(part: Any) -> bool:
+    return isinstance(part, Promise) and part.absent
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    guess = nearest(name, known)
+    return f"{f', did you mean {guess!r}?' if guess else ''} (there is: {_listed(sorted(known)) or 'nothing'})"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f", ... ({len(names)} in all)" if len(names) > _SHOWN else "")
