@@ -97,8 +97,8 @@ class Result(Record):
     execution_time: float
     error_message: str = ""
     rung: str = ""
-    """The step that broke: start (of a service provisioned for the run), dns, tcp, tls, authentication, ping, read,
-    write."""
+    """The step that broke: start (of a service provisioned for the run), dns, tcp, tls, host_key, authentication, ping,
+    read, write."""
     cause: str = ""
     """The likely cause of a failure, in a sentence."""
     reproduce: str = ""

@@ -80,6 +80,7 @@ _EXPECTED = {
     "dns": "the name resolves",
     "tcp": "a connection is accepted",
     "tls": "an encrypted channel with a valid certificate",
+    "host_key": "the key by which the server is known",
     "authentication": "the credentials are accepted",
     "ping": "an answer of the protocol",
     "read": "the operation succeeds",

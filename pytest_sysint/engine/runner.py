@@ -25,7 +25,7 @@ _WATCH_INTERVAL = 0.5
 _LAST_MOMENT = 5.0
 _PATIENCE = 10.0
 
-_DOWN = frozenset({"start", "dns", "tcp", "tls", "authentication", "ping"})
+_DOWN = frozenset({"start", "dns", "tcp", "tls", "host_key", "authentication", "ping"})
 """Rungs without which nothing else can be judged. An answer that merely displeases blocks nobody."""
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pytest_sysint.core.errors import CallError, Garbled, Rejected
-from pytest_sysint.core.integration import Observation, Operation, Stopwatch, exchange
+from pytest_sysint.core.integration import Measure, Observation, Operation, Stopwatch, exchange
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import Size
 from pytest_sysint.integrations._files import LISTED, outside
@@ -182,6 +182,28 @@ def _same(written: Observation, read: Observation, where: str) -> None:
         raise Rejected(f"{where} was written, and is not there", hint="does something clear that folder at once?")
     if read.facts["checksum"] != written.facts["checksum"]:
         raise Garbled(f"{where} was written, and came back altered", rung="read")
+
+
+class FreeSpace(Measure):
+    """How much can still be written there."""
+
+    dimension = "size"
+    free_space: Any = Field(description='What it must satisfy, such as "> 5GiB".')
+
+    def measure(self, integration: Any, timeout: float) -> int:
+        free, _ = integration.room(timeout)
+        return int(free)
+
+
+class FreeRatio(Measure):
+    """The share of the file system that can still be written."""
+
+    dimension = "ratio"
+    free_ratio: Any = Field(description='What it must satisfy, such as "> 10%".')
+
+    def measure(self, integration: Any, timeout: float) -> float | None:
+        free, total = integration.room(timeout)
+        return free / total if total else None
 
 
 OPERATIONS: tuple[type[Operation], ...] = (Get, Stat, List, Put, Delete, RoundTrip)

@@ -18,10 +18,10 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from pytest_sysint.core.errors import CallError, Denied, Rejected, TimedOut
-from pytest_sysint.core.integration import Measure, Rung
+from pytest_sysint.core.integration import Rung
 from pytest_sysint.core.provisioning import Embedded, Place, Running
 from pytest_sysint.core.units import show
-from pytest_sysint.integrations._file_operations import OPERATIONS
+from pytest_sysint.integrations._file_operations import OPERATIONS, FreeRatio, FreeSpace
 from pytest_sysint.integrations._files import Entry, Files, FileSettings, Reader
 
 if TYPE_CHECKING:
@@ -58,28 +58,6 @@ class Settings(FileSettings):
             except ValueError as error:
                 raise PydanticCustomError("sysint", "{text}", {"text": str(error)}) from None
         return url
-
-
-class FreeSpace(Measure):
-    """How much can still be written there."""
-
-    dimension = "size"
-    free_space: Any = Field(description='What it must satisfy, such as "> 5GiB".')
-
-    def measure(self, integration: Any, _timeout: float) -> int:
-        free, _ = integration.room()
-        return int(free)
-
-
-class FreeRatio(Measure):
-    """The share of the file system that can still be written."""
-
-    dimension = "ratio"
-    free_ratio: Any = Field(description='What it must satisfy, such as "> 10%".')
-
-    def measure(self, integration: Any, _timeout: float) -> float | None:
-        free, total = integration.room()
-        return free / total if total else None
 
 
 class Local(Files[Settings]):
@@ -134,7 +112,7 @@ class Local(Files[Settings]):
         if self.settings.writable and not self.read_only:
             yield Rung("write", self._is_writable)
 
-    def room(self) -> tuple[int, int]:
+    def room(self, _timeout: float) -> tuple[int, int]:
         """Bytes that can still be written, and bytes in all that a user may fill (as `df` counts)."""
         with self._explained("", "read"):
             seen = os.statvfs(self.root)
@@ -216,7 +194,7 @@ class Local(Files[Settings]):
         with self._explained("", "read"), os.scandir(self.root) as entries:
             return "it holds files or folders" if any(True for _ in entries) else "empty"
 
-    def _is_writable(self, _: float) -> str:
+    def _is_writable(self, timeout: float) -> str:
         """Asks the system instead of writing: a health check leaves no traces."""
         if os.statvfs(self.root).f_flag & os.ST_RDONLY:
             raise Rejected(
@@ -225,7 +203,7 @@ class Local(Files[Settings]):
         effective = os.access in os.supports_effective_ids
         if not os.access(self.root, os.W_OK | os.X_OK, effective_ids=effective):
             raise _denied(self.root, "write", "EACCES")
-        free, _ = self.room()
+        free, _ = self.room(timeout)
         return f"{show(free, 'size')} free"
 
     @contextmanager

@@ -11,6 +11,7 @@ _BROKEN = {
     "dns": "cannot be found by its name",
     "tcp": "cannot be reached",
     "tls": "has no working TLS",
+    "host_key": "is not known to be the right server",
     "authentication": "refuses the credentials",
     "ping": "does not answer as it should",
     "read": "cannot be read from",

@@ -106,7 +106,19 @@ def _mean(results: Sequence[Result]) -> dict[str, float]:
     return {phase: ms / len(results) for phase, ms in total.items()}
 
 
-_ORDER = ("dns", "resolve", "tcp", "connect", "tls", "authentication", "ping", "first_byte", "read", "write")
+_ORDER = (
+    "dns",
+    "resolve",
+    "tcp",
+    "connect",
+    "tls",
+    "host_key",
+    "authentication",
+    "ping",
+    "first_byte",
+    "read",
+    "write",
+)
 """The order in which things happen; unknown phases follow."""
 
 

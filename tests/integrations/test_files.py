@@ -16,11 +16,23 @@ from pytest_sysint.integrations._file_operations import Delete, Get, List, Put, 
 from pytest_sysint.integrations._files import decode, outside
 
 
-@pytest.fixture(params=["local", "s3"])
+def empty_place(cls, name, tmp_path, real_service):
+    if name == "local":
+        return tmp_path.as_uri()
+    folder, server = uuid.uuid4().hex, real_service(name, "embedded")
+    if name == "s3":
+        return f"{server}/{folder}"
+    root = cls(cls.settings_model.model_validate({"url": server}))
+    root.client.run(lambda sftp: sftp.mkdir(f"/{folder}"))
+    root.close()
+    return server.replace("/?", f"/{folder}?")
+
+
+@pytest.fixture(params=["local", "s3", "sftp"])
 def make(request, tmp_path, real_service):
     """Makes live stores on one and the same empty place."""
     cls = types().get(request.param)
-    url = tmp_path.as_uri() if request.param == "local" else f"{real_service('s3')}/{uuid.uuid4().hex}"
+    url = empty_place(cls, request.param, tmp_path, real_service)
     made = []
 
     def live(*, read_only=False, **settings):
