@@ -5,7 +5,7 @@ Every method is thread-safe, takes its timeout in seconds and raises `core.error
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytest_sysint.core.description import Description, Section
@@ -40,6 +40,27 @@ class Consumes(Protocol):
     """Brings messages (a list of `{payload, key, headers, ...}` as payload; `count` as fact)."""
 
     def consume(self, place: str, *, count: int, timeout: float, **options: Any) -> Observation: ...
+
+
+class Watch(Protocol):
+    """An open reading: brings what comes to a place from the moment it was opened. Used by one thread at a time."""
+
+    disturbs: str
+    """What it does to those who read there too, in a sentence; empty when they notice nothing."""
+
+    def read(self, timeout: float) -> Sequence[Mapping[str, Any]]:
+        """The messages that came (as `Consumes` gives them); waits for the first, and gives none when none comes."""
+
+    def close(self) -> None:
+        """Give back what is held. Must not raise."""
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """An operation that reads messages and can go on: the same place, watched from now on until it is closed."""
+
+    def watch(self, integration: Any, timeout: float) -> Watch:
+        """Begin. When it returns, whatever is sent from then on will be brought."""
 
 
 @runtime_checkable

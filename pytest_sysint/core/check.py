@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pytest_sysint.core.integration import Integration, Observation, Operation
+from pytest_sysint.core.ledger import Item, Page
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import Assertion, Effect, Exchange, Severity
 from pytest_sysint.core.units import Duration
@@ -46,6 +47,14 @@ class Outcome:
     rung: str = ""
     reproduce: str = ""
     cause: str = ""
+    inconclusive: str = ""
+    """Why nothing can be concluded although it ran to its end: an error then, unless an assertion failed anyway."""
+    data_type: str = ""
+    """What the records are, of a check that moved some: `resident`."""
+    source_system: str = ""
+    target_system: str = ""
+    processing_time: float | None = None
+    """Seconds from the sending of the first record until the last was seen."""
 
 
 class Context(Protocol):
@@ -67,6 +76,10 @@ class Context(Protocol):
 
     def note(self, exchange: Exchange | None) -> None:
         """Keep an exchange for the report."""
+
+    @property
+    def ledger(self) -> Page:
+        """Where what it writes is put down before it is written, so that it is undone whatever happens."""
 
     def progress(self, text: str) -> None:
         """Say how far a long check is."""
@@ -100,6 +113,13 @@ class Check:
     """What it does, in a line: the operation."""
     decisive: bool = False
     """Its failure means that the integration is down: what needs it is blocked."""
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    """What it does to the integrations that it uses, by id; where one is not named, it is only read."""
+    takes: float = 0.0
+    """Seconds that it may take beside its conversations and its polling."""
+    undo: Callable[[Context, Item], str] | None = None
+    """Undoes one write of an earlier attempt from what the ledger has of it; gives why that cannot be done, or nothing.
+    Raises CallError when the conversation went wrong."""
     line: int = 0
     """Where it is declared, from 1; 0 for built-in checks."""
     tags: tuple[str, ...] = ()

@@ -114,6 +114,14 @@ class Result(Record):
     logs: tuple[str, ...] = ()
     worker: str = ""
     description: str = ""
+    data_type: str = ""
+    """Of a check that moves records from one system to others: what they are."""
+    source_system: str = ""
+    """The integration that they went in at; empty for checks that move nothing."""
+    target_system: str = ""
+    """The integrations where they were awaited."""
+    processing_time: float | None = None
+    """Milliseconds from the sending of the first record until the last was seen; None for checks that move nothing."""
     origin: Literal["declared", "handwritten"] = "declared"
 
 

@@ -18,6 +18,7 @@ from pytest_sysint.core.units import Duration
 from pytest_sysint.declaration.explain import came, choose, read_what_holds
 from pytest_sysint.declaration.files import Source
 from pytest_sysint.declaration.frame import Frame, Path
+from pytest_sysint.declaration.kind_keys import claimed
 from pytest_sysint.declaration.model import Category, DeclaredIntegration, IntegrationClass, Position
 from pytest_sysint.declaration.resolving import bare, schemes_below
 from pytest_sysint.declaration.shapes import fields_by_key
@@ -171,12 +172,15 @@ def _importable(module: str) -> bool:
 
 
 def _check_keys(block: Block) -> None:
-    known = {*fields_by_key(CommonKeys), *OUTER_KEYS, *PLANNED_KINDS, *kinds().names()}
+    elsewhere = {kind: key for key, kind in claimed().items()}
+    known = {*fields_by_key(CommonKeys), *OUTER_KEYS, *PLANNED_KINDS, *kinds().names()} - elsewhere.keys()
     if block.cls is None:
         return
     allowed = known | fields_by_key(block.cls.settings_model).keys()
     for key in block.node.value:
-        if key not in allowed:
+        if key in elsewhere:
+            block.problem((key,), f"{key} checks are declared at the top level, under `{elsewhere[key]}:`")
+        elif key not in allowed:
             block.problem((key,), f"unknown key{suggest(key, allowed)}")
         elif key in PLANNED_KINDS and key not in kinds():
             said = f"{block.id}: {key} checks are declared, and this version does not run that kind"

@@ -58,7 +58,6 @@ class Frame:
     """Integration id -> its url in the chosen environment, not yet looked up."""
     defaults: Defaults = field(default_factory=Defaults)
     budgets: dict[str, float] = field(default_factory=dict)
-    flows: dict[str, Raw] = field(default_factory=dict)
     gate: Raw | None = None
     notices: dict[str, None] = field(default_factory=dict)
     instances: int = 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_sysint.core.errors import DeclarationError, Problem, UsageError
 from pytest_sysint.declaration.blocks import Block, read_block
+from pytest_sysint.declaration.claims import read_claims
 from pytest_sysint.declaration.files import Report, Source, read_with_includes, shown_name
 from pytest_sysint.declaration.frame import Frame
 from pytest_sysint.declaration.graph import check_graph, needed_by
@@ -77,6 +78,7 @@ def _load(
     blocks = {id(frame): _blocks(frame) for frame in frames}
     everything = [block for found in blocks.values() for block in found]
     by_id = check_graph(everything, frames)
+    read_claims(frames, by_id)
     wanted = by_id.keys() if needed is None else [block.id for block in everything if needed(block.id, block.type)]
     _tell_lacking(everything, needed_by(by_id, wanted))
     if report.problems:
@@ -157,7 +159,6 @@ def _declaration(frame: Frame, blocks: list[Block]) -> Declaration:
         environment=frame.environment,
         integrations=tuple(instance for block in blocks for instance in block.instances),
         budgets=frame.budgets,
-        flows=frame.flows,
         gate=frame.gate,
         notices=tuple(frame.notices),
         digest=digest,

@@ -142,7 +142,6 @@ class Declaration:
     integrations: tuple[DeclaredIntegration, ...]
     budgets: Mapping[str, float] = field(default_factory=dict)
     """Name -> calls per second."""
-    flows: Mapping[str, Raw] = field(default_factory=dict)
     gate: Raw | None = None
     notices: tuple[str, ...] = ()
     """What is declared and has no effect in this version, and what should be declared otherwise."""

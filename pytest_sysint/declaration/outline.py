@@ -1,4 +1,4 @@
-"""Reads the frame of a declaration: version, system, tenants, environments, defaults, budgets, flows, gate."""
+"""Reads the frame of a declaration: version, system, tenants, environments, defaults, budgets, gate."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pytest_sysint.core import units
 from pytest_sysint.core.errors import UsageError, did_you_mean
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import SHARED, Effect
-from pytest_sysint.core.registry import kinds
 from pytest_sysint.declaration.explain import came, choose, mask
 from pytest_sysint.declaration.files import Report, Source
 from pytest_sysint.declaration.frame import Defaults, Frame, Path
+from pytest_sysint.declaration.kind_keys import claimed
 from pytest_sysint.declaration.model import Environment, Raw
 from pytest_sysint.declaration.provisioning import AUTO, way_names
 from pytest_sysint.declaration.references import Referenced
@@ -25,8 +25,12 @@ from pytest_sysint.declaration.yaml_nodes import Node
 VERSION = 1
 LOCAL = "local"
 """The environment of a run that names none."""
-INCLUDED_KEYS = ("sysint", "include", "budgets", "integrations", "flows")
-TOP_KEYS = ("system", "tenants", "environments", "defaults", "gate", *INCLUDED_KEYS)
+_ROOT_KEYS = ("system", "tenants", "environments", "defaults", "gate")
+"""Keys of the declaration file itself, and not of those that it includes."""
+
+
+def _included_keys() -> tuple[str, ...]:
+    return ("sysint", "include", "budgets", "integrations", *claimed())
 
 
 class EnvironmentKeys(Declared):
@@ -49,7 +53,6 @@ def read_frame(sources: list[Source], env: Mapping[str, str], report: Report) ->
     for source in sources:
         _check_keys(frame, source)
         _read_budgets(frame, source)
-        _read_flows(frame, source)
     _read_tenants(frame)
     system = frame.value(frame.root, ("system",))
     if system is not None and not isinstance(system, str):
@@ -62,16 +65,18 @@ def read_frame(sources: list[Source], env: Mapping[str, str], report: Report) ->
 
 
 def _check_keys(frame: Frame, source: Source) -> None:
-    node, is_root = source.node, source is frame.root
+    node, is_root, included = source.node, source is frame.root, _included_keys()
     if not isinstance(node.value, dict):
         frame.problem(source, (), f"expected a map that begins with `sysint: {VERSION}`, got {came(bare(node))}")
         return
     _check_version(frame, source, is_root=is_root)
     for key in node.value:
-        if key not in TOP_KEYS:
-            frame.problem(source, (key,), f"unknown key{suggest(key, TOP_KEYS if is_root else INCLUDED_KEYS)}")
-        elif not is_root and key not in INCLUDED_KEYS:
-            allowed = ", ".join(INCLUDED_KEYS)
+        if key not in (*_ROOT_KEYS, *included):
+            frame.problem(
+                source, (key,), f"unknown key{suggest(key, (*_ROOT_KEYS, *included) if is_root else included)}"
+            )
+        elif not is_root and key not in included:
+            allowed = ", ".join(included)
             said = f"stands in the file that includes this one, {frame.root.shown}, and not here (allowed: {allowed})"
             frame.problem(source, (key,), said)
 
@@ -100,18 +105,6 @@ def _read_budgets(frame: Frame, source: Source) -> None:
             frame.budgets[name] = 1.0
         if frame.budgets[name] <= 0:
             frame.problem(source, path, "must be greater than 0")
-
-
-def _read_flows(frame: Frame, source: Source) -> None:
-    for name, node in frame.entries(source, "flows"):
-        path = ("flows", name)
-        if not isinstance(node.value, dict):
-            frame.problem(source, path, f"expected a map, got {came(bare(node))}")
-        if name in frame.flows:
-            frame.problem(source, path, "this flow is declared twice")
-        frame.flows[name] = Raw(bare(node), source.shown, node)
-        if "dataflow" not in kinds():
-            frame.notice(source, path, f"flow '{name}' is declared, and this version does not run flows")
 
 
 def _read_gate(frame: Frame) -> None:

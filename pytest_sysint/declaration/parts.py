@@ -20,6 +20,7 @@ from pytest_sysint.declaration.checks import DeclaredCheck
 from pytest_sysint.declaration.explain import choose, explain, mask, read_model, read_what_holds
 from pytest_sysint.declaration.files import Source
 from pytest_sysint.declaration.frame import Path
+from pytest_sysint.declaration.kind_keys import own_kinds
 from pytest_sysint.declaration.model import DeclaredIntegration, IntegrationClass, Rebuild, Urls, fill_value
 from pytest_sysint.declaration.provisioning import EXISTING, ProvisionSettings, read_provision
 from pytest_sysint.declaration.references import Late, Referenced, Unset
@@ -203,7 +204,7 @@ class _Reader:
         self.block.frame.notice(source, path, said)
 
     def _kinds(self) -> list[str]:
-        return [word for word in kinds().names() if self.block.child(word) is not None]
+        return [word for word in own_kinds() if self.block.child(word) is not None]
 
     def _kind(self, word: str) -> Any:
         """What a kind reads from its key; None when it cannot."""
@@ -227,7 +228,7 @@ class _Reader:
         else:
             self._check_declared(value, raw, path)
             return value
-        block.frame.mistakes(block.source, path, tuple(_masked(mistake, raw) for mistake in mistakes))
+        block.frame.mistakes(block.source, path, tuple(masked(mistake, raw) for mistake in mistakes))
         return None
 
     def _check_declared(self, value: Any, raw: Any, path: Path) -> None:
@@ -292,7 +293,8 @@ def _checks_in(value: Any) -> Iterator[DeclaredCheck]:
     return (item for item in found if isinstance(item, DeclaredCheck))
 
 
-def _masked(mistake: Mistake, raw: Any) -> Mistake:
+def masked(mistake: Mistake, raw: Any) -> Mistake:
+    """The same without what must not be shown of the value that it is about."""
     value = raw
     for step in mistake.path:
         inner = value.get(step) if isinstance(value, dict) else None

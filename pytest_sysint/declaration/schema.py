@@ -8,6 +8,7 @@ from typing import Any
 from pytest_sysint.core.registry import kinds, types, ways
 from pytest_sysint.declaration.blocks import PLANNED_KINDS, CommonKeys
 from pytest_sysint.declaration.frame import Defaults
+from pytest_sysint.declaration.kind_keys import claimed, own_kinds
 from pytest_sysint.declaration.model import IntegrationClass
 from pytest_sysint.declaration.outline import VERSION, EnvironmentKeys
 from pytest_sysint.declaration.provisioning import ProvisionKeys, way_names
@@ -67,9 +68,15 @@ def _top(words: Mapping[str, Any]) -> Schema:
         },
         "budgets": _named("How often checks may call, together, by name.", {"type": "string", "examples": ["5/s"]}),
         "integrations": _named("What the system is connected to, by id.", _any_integration(words)),
-        "flows": _named("Checks over several integrations. This version does not run them.", {"type": "object"}),
+        **{key: _claimed(kind) for key, kind in claimed().items()},
         "gate": {"type": "object", "description": "What a run must meet. This version does not apply it."},
     }
+
+
+def _claimed(kind: str) -> Schema:
+    entry = kinds().get(kind).entry_schema()
+    opened: Schema = open_to_references(_named(entry.get("description", ""), entry))
+    return opened
 
 
 def _named(description: str, each: Schema) -> Schema:
@@ -109,14 +116,14 @@ def _integration(word: str) -> Schema:
         "type": {"const": word},
         "provision": {"$ref": "#/$defs/provision"},
     }
-    for kind in PLANNED_KINDS:
+    for kind in (kind for kind in PLANNED_KINDS if kind not in claimed().values()):
         common[kind] = {"description": f"{kind} checks. This version does not run them."}
     try:
         cls: IntegrationClass = types().get(word)
     except ImportError as error:
         return {"type": "object", "$comment": f"needs {error.name}", "properties": common}
     own = model_schema(cls.settings_model)
-    checks = {kind: kinds().get(kind).schema(cls) for kind in kinds().names()}
+    checks = {kind: kinds().get(kind).schema(cls) for kind in own_kinds()}
     return {
         "type": "object",
         "description": _first_line(cls.__doc__ or own.get("description", "")),

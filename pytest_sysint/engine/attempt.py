@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from pytest_sysint.core.check import Check
+from pytest_sysint.core.errors import UsageError
 from pytest_sysint.core.integration import Integration, Observation, Operation
+from pytest_sysint.core.ledger import Page
 from pytest_sysint.core.records import Exchange
 from pytest_sysint.engine.budget import Budget
 from pytest_sysint.engine.connections import Connections
@@ -31,6 +33,7 @@ class Attempt:
         budget: Budget | None,
         sleep: Callable[[float], None],
         progress: Callable[[str], None],
+        ledger: Page | None = None,
     ) -> None:
         self.timeout = check.timeout * (1 if number == 1 else 2)
         self.exchanges: list[Exchange] = []
@@ -40,6 +43,7 @@ class Attempt:
         self._budget = budget
         self._sleep = sleep
         self._progress = progress
+        self._ledger = ledger
 
     @property
     def integration(self) -> Integration[Any]:
@@ -69,6 +73,12 @@ class Attempt:
     def note(self, exchange: Exchange | None) -> None:
         if exchange is not None and len(self.exchanges) < _EXCHANGES_KEPT:
             self.exchanges.append(exchange)
+
+    @property
+    def ledger(self) -> Page:
+        if self._ledger is None:
+            raise UsageError("there is no ledger here: nothing may be written that must be undone")
+        return self._ledger
 
     def progress(self, text: str) -> None:
         self._progress(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.records import SHARED, Effect
 from pytest_sysint.core.registry import kinds
-from pytest_sysint.declaration import Declaration, DeclaredIntegration
+from pytest_sysint.declaration import Declaration, DeclaredIntegration, Environment
 
 HEALTH = 0
 """The order of the phase whose verdict the others wait for."""
@@ -44,6 +44,9 @@ class Planned:
     alone: bool = False
     refused: str = ""
     """Why it is not run although it is declared; empty when it may."""
+    environment: str = ""
+    home: str = ""
+    """The declaration that it stands in."""
     requires: tuple[str, ...] = field(default=())
     """Every integration that must be up: what it depends on, through any number of steps."""
 
@@ -122,6 +125,15 @@ def refusal_of(effect: Effect, declared: DeclaredIntegration, allow: frozenset[E
     )
 
 
+def _refused_elsewhere(check: Check, nearby: Mapping[str, tuple[DeclaredIntegration, Environment]]) -> str:
+    """The same for what it does to the integrations that it uses beside its own."""
+    for name, effect in check.effects.items():
+        declared, environment = nearby[name]
+        if said := refusal_of(effect, declared, environment.allow, environment.name):
+            return f"on '{name}' {said}"
+    return ""
+
+
 def is_existing(declared: DeclaredIntegration) -> bool:
     """Whether it was there before the run, as opposed to started for it."""
     return declared.provision.way == "existing" or (declared.provision.way == "auto" and bool(declared.settings.url))
@@ -137,6 +149,7 @@ def plan(
     """
     home: Mapping[int, Declaration] = {id(item): each for each in declarations for item in each.integrations}
     requires = requirements(item for each in declarations for item in each.integrations)
+    nearby = {item.id: (item, each.environment) for each in declarations for item in each.integrations}
     planned: dict[str, Planned] = {}
     for nodeid, declared, check in checks:
         kind = kinds().get(check.kind)
@@ -147,7 +160,9 @@ def plan(
             declared=declared,
             order=kind.order,
             alone=kind.alone,
-            refused=refusal(check, declared, environment.allow, environment.name),
+            refused=refusal(check, declared, environment.allow, environment.name) or _refused_elsewhere(check, nearby),
+            environment=environment.name,
+            home=str(home[id(declared)].path),
             requires=tuple(dict.fromkeys((*requires[declared.id], *check.uses))),
         )
     return planned

@@ -41,6 +41,8 @@ def judged(planned: Planned, trace: Trace, outcome: Outcome) -> Result:
     broken = any(item.severity == "fail" for item in failed)
     status: Status = "failed" if broken else "passed" if outcome.assertions else "error"
     message = "; ".join(item.message for item in failed) if broken else ""
+    if outcome.inconclusive:
+        status, message = "error", outcome.inconclusive
     return _result(
         planned,
         trace,
@@ -163,6 +165,10 @@ def _result(planned: Planned, trace: Trace, status: Status, outcome: Outcome, **
         logs=tuple(trace.logs),
         worker=trace.worker,
         description=check.description or check.title,
+        data_type=outcome.data_type,
+        source_system=outcome.source_system,
+        target_system=outcome.target_system,
+        processing_time=None if outcome.processing_time is None else round(outcome.processing_time * 1000, 3),
         **values,
     )
     (clean,) = masked([result])  # the one door out of the engine: behind it nobody sees a secret

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 
+from pytest_sysint.core.ledger import Ledger
 from pytest_sysint.core.records import Result
 from pytest_sysint.engine import recorder
 from pytest_sysint.engine.board import Board
@@ -39,6 +40,7 @@ class Runner:
         budgets: calls a second, by the budget's name.
         board: where health is shared with the other processes of the run; None when there are none.
         worker: the name of this process under xdist.
+        ledger: where checks put down what they write, before they do.
 
     """
 
@@ -51,6 +53,7 @@ class Runner:
         budgets: Mapping[str, float] | None = None,
         board: Board | None = None,
         worker: str = "",
+        ledger: Ledger | None = None,
     ) -> None:
         self._jobs = {nodeid: Job(item, rank, alone=item.alone) for rank, (nodeid, item) in enumerate(planned.items())}
         self._connections = connections
@@ -60,7 +63,8 @@ class Runner:
         self._health = HealthBook(planned.values())
         self._stop = threading.Event()
         self._queue = Queue(self._stop, self._hire)
-        self._trials = Trials(connections, self._health, self.budgets, self._stop, worker)
+        self._trials = Trials(connections, self._health, self.budgets, self._stop, worker, ledger)
+        self._ledger = ledger
         self._threads = 0
         self._hiring = threading.Lock()
 
@@ -101,6 +105,8 @@ class Runner:
         """Start nothing more, and give what runs a moment to come to its end."""
         self._stop.set()
         self._queue.drain(_LAST_MOMENT)
+        if self._ledger is not None:
+            self._ledger.wait(_PATIENCE)
         logging.getLogger().removeHandler(self._trials.logs)
 
     def down(self, integration_id: str, tenant: str, requires: Iterable[str]) -> str:

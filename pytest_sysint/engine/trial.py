@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from pytest_sysint.core.check import Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
+from pytest_sysint.core.ledger import Ledger
 from pytest_sysint.core.records import Attempt as AttemptRecord
 from pytest_sysint.core.records import Result
 from pytest_sysint.engine import recorder
@@ -19,6 +20,7 @@ from pytest_sysint.engine.breaker import Breaker
 from pytest_sysint.engine.budget import Budget
 from pytest_sysint.engine.connections import Connections
 from pytest_sysint.engine.health import HealthBook
+from pytest_sysint.engine.page import CheckPage
 from pytest_sysint.engine.plan import HEALTH, Planned
 from pytest_sysint.engine.policy import may_try_again, only_latency_failed, wait_between
 from pytest_sysint.engine.queue import Job
@@ -37,6 +39,7 @@ class Trials:
         budgets: calls a second, by the budget's name.
         stop: set when the run is to end.
         worker: the name of this process under xdist.
+        ledger: where checks put down what they write, before they do.
 
     """
 
@@ -47,12 +50,14 @@ class Trials:
         budgets: Mapping[str, Budget],
         stop: threading.Event,
         worker: str,
+        ledger: Ledger | None = None,
     ) -> None:
         self._connections = connections
         self._health = health
         self._budgets = budgets
         self._stop = stop
         self._worker = worker
+        self._ledger = ledger
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self.logs = LogKeeper()
 
@@ -117,7 +122,9 @@ class Trials:
         def say(text: str) -> None:
             job.progress = text
 
-        with Attempt(check, number, self._connections, self._budgets.get(check.budget), self._sleep, say) as attempt:
+        page = CheckPage(self._ledger, job.planned, self._connections) if self._ledger is not None else None
+        budget = self._budgets.get(check.budget)
+        with Attempt(check, number, self._connections, budget, self._sleep, say, page) as attempt:
             try:
                 outcome = check.run(attempt)
             except CallError as error:

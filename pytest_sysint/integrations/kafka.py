@@ -22,6 +22,7 @@ from pytest_sysint.integrations._kafka.reading import Reader, lag, latest, posit
 from pytest_sysint.integrations._kafka.recipes import RECIPES
 from pytest_sysint.integrations._kafka.seeding import create, topics_in
 from pytest_sysint.integrations._kafka.settings import Access, Settings
+from pytest_sysint.integrations._kafka.watching import TopicWatch
 from pytest_sysint.integrations._kafka.wire import Brokers, Client
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable
 
@@ -228,6 +229,18 @@ class Kafka(Integration[Settings]):
         title = f"consume {place} from {start}"
         said = exchange(title, f"at most {count} messages", readable(inbox.messages), watch)
         return Observation(inbox.messages, inbox.facts, watch.phases(), said)
+
+    def watch(self, place: str, timeout: float) -> TopicWatch:
+        """Read what comes to a topic from now on, taking it from nobody, until it is closed.
+
+        Raises:
+            CallError: when the topic is not there or cannot be read.
+
+        """
+        deadline = Deadline(timeout)
+        partitions = tuple(self._topic(place, deadline).partitions)
+        begin = latest(self._admin(), place, partitions, deadline)
+        return TopicWatch(self.access.config, place, begin, self._brokers.where)
 
     def topics(self, pattern: str, timeout: float) -> Observation:
         """The topics whose names match. Facts: count."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pytest_sysint.integrations._rabbitmq.seeding import declare, definitions_in
 from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
 from pytest_sysint.integrations._rabbitmq.talk import Talk
 from pytest_sysint.integrations._rabbitmq.trouble import no_answer, not_amqp
+from pytest_sysint.integrations._rabbitmq.watching import AHEAD, QueueWatch, forget
 from pytest_sysint.integrations._tls import context_for
 
 _SEND, _READ = "send", "read"
@@ -239,6 +240,40 @@ class RabbitMQ(Integration[Settings]):
             watch.lap("read")
             talk.call("queue_delete", Deadline(_LEAST_SECONDS), queue=own)
         return _received(f"tap {place} with {routing_key}", inbox, watch)
+
+    def watch_queue(self, place: str, timeout: float) -> QueueWatch:
+        """Take what comes to a queue from now on, until it is closed: whoever reads it too gets less.
+
+        Raises:
+            CallError: when the queue is not there or cannot be read.
+
+        """
+        self._may_write()
+        deadline = Deadline(timeout)
+        with ExitStack() as stack:
+            talk = stack.enter_context(self._talk(_READ, deadline, keep=False))
+            said = f"the messages of queue {place} are taken: who else reads it does not get them"
+            talk.listen(place, deadline, most=AHEAD)
+            return QueueWatch(talk, stack.pop_all(), said)
+
+    def watch_exchange(self, place: str, routing_key: str, timeout: float) -> QueueWatch:
+        """Listen to an exchange from now on, beside everybody else, until it is closed.
+
+        Raises:
+            CallError: when the exchange is not there, or no queue may be declared.
+
+        """
+        self._may_write()
+        deadline = Deadline(timeout)
+        with ExitStack() as stack:
+            talk = stack.enter_context(self._talk(_READ, deadline, keep=False))
+            own = talk.call(
+                "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=_FORGET
+            ).queue
+            stack.callback(forget, talk, own)
+            talk.call("queue_bind", deadline, queue=own, exchange=place, routing_key=routing_key)
+            talk.listen(own, deadline, most=AHEAD)
+            return QueueWatch(talk, stack.pop_all(), "")
 
     def queue(self, name: str, timeout: float) -> Observation:
         """What the broker says of a queue. Facts: name, messages (that wait to be delivered), consumers.

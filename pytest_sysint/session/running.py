@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from pytest_sysint.core.ledger import Ledger
 from pytest_sysint.core.masking import encode, encode_masked
 from pytest_sysint.core.records import Result
 from pytest_sysint.declaration import DeclaredIntegration
@@ -46,6 +47,7 @@ class Running:
             budgets=state.budgets(),
             board=state.board,
             worker=worker.name if worker else "",
+            ledger=state.ledger,
         )
         # What was collected stays until the end. Looking through it for garbage again and again would cost a run of
         # thousands of checks a fifth of its time.
@@ -98,7 +100,7 @@ class Running:
         if self._runner is not None:
             gc.unfreeze()
             self._runner.stop()
-            self._state.notices += _spent(self._runner)
+            self._state.notices += [*_spent(self._runner), *_left_behind(self._state.ledger)]
         if self._state.worker is not None:
             self._state.close()
 
@@ -112,6 +114,16 @@ def _say(item: CheckItem, text: str) -> None:
     with capture.global_and_fixture_disabled() if capture else nullcontext():
         terminal.ensure_newline()
         terminal.write_line(f"waiting for {item.nodeid}: {text}")
+
+
+def _left_behind(ledger: Ledger) -> list[str]:
+    found: dict[str, int] = {}
+    for entry in ledger.left():
+        name = "::".join(entry.check[part] for part in ("integration", "kind", "slug"))
+        found[name] = found.get(name, 0) + len(entry.items)
+    return [
+        f"{count:,} records of {name} were left behind; `sysint cleanup` removes them" for name, count in found.items()
+    ]
 
 
 def _spent(runner: Runner) -> list[str]:

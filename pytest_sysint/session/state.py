@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.core.ledger import LEDGERS, SUFFIX, Ledger
 from pytest_sysint.core.records import Effect, Result
 from pytest_sysint.declaration import DeclaredIntegration
 from pytest_sysint.engine.board import Board
@@ -125,6 +126,12 @@ class State:
             obituary=self._obituary,
         )
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What checks of this process have written and must undo; a file of its own for each process of a run."""
+        name = f"{self.run_id}-{self.worker.name}" if self.worker else self.run_id
+        return Ledger(self.options.reports_dir / LEDGERS / f"{name}{SUFFIX}", self.run_id)
+
     @property
     def opened(self) -> Connections | None:
         """The connections, when somebody has asked for them."""
@@ -170,6 +177,8 @@ class State:
 
     def close(self) -> None:
         """Close the clients, and in the process that began the run stop what was started."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
         if self.opened is not None:
             self.opened.close()
         if "services" in self.__dict__:

@@ -494,19 +494,14 @@ def test_a_large_file_is_refused_by_its_size(tmp_path: Path) -> None:
 
 def test_what_this_version_does_not_run_is_said(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(kinds().__dict__, "_built_in", frozenset({"health"}))
-    declaration = read(
-        MINIMAL.replace("probe}", "probe, contract: {openapi: x}}")
-        + "flows: {f: {send: {to: a}}}\ngate: {block_on: high}\n"
-    )
+    declaration = read(MINIMAL.replace("probe}", "probe, contract: {openapi: x}}") + "gate: {block_on: high}\n")
     assert declaration.notices == (
-        "sysint.yaml:4: flow 'f' is declared, and this version does not run flows",
-        "sysint.yaml:5: a gate is declared, and this version does not apply its policy",
+        "sysint.yaml:4: a gate is declared, and this version does not apply its policy",
         "sysint.yaml:3: a: contract checks are declared, and this version does not run that kind",
     )
-    assert declaration.flows["f"].value == {"send": {"to": "a"}}
-    assert str(declaration.flows["f"].position("send", "to")) == "sysint.yaml:4:20"
     assert declaration.gate is not None
     assert declaration.gate.value == {"block_on": "high"}
+    assert str(declaration.gate.position("block_on")) == "sysint.yaml:4:8"
 
 
 DRIVER = integrations(

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from pytest_sysint.core.capabilities import Watch
 from pytest_sysint.core.integration import Measure, Observation, Operation
 from pytest_sysint.core.units import Duration, quantity
 from pytest_sysint.integrations._messages import PublishOperation
@@ -100,6 +101,11 @@ class Consume(Operation):
             self.consume, count=self.count, timeout=timeout, start=self.from_, wait=self.wait
         )
         return observation
+
+    def watch(self, integration: Any, timeout: float) -> Watch:
+        """Read on: what comes to the topic from now on."""
+        watch: Watch = integration.watch(self.consume, timeout)
+        return watch
 
     def reproduce(self, integration: Any) -> str:
         words = {"earliest": "beginning", "latest": "end"}

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _SLICE = 0.1
 """Seconds between two looks at whether enough has come."""
-_NOT_OURS = frozenset({"GROUP_AUTHORIZATION_FAILED", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"})
+NOT_OURS = frozenset({"GROUP_AUTHORIZATION_FAILED", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"})
 """Errors about the group that librdkafka wants to have a name, and that is never joined."""
-_READER = {
+READER = {
     "enable.auto.commit": False,
     "enable.partition.eof": True,
     "auto.offset.reset": "error",
@@ -135,7 +135,7 @@ class Reader:
         self._trouble = Trouble()
         self._where = where
         name = f"sysint-{uuid.uuid4().hex}"
-        self._consumer: Consumer = made(Consumer, {**config, **_READER, "group.id": name}, self._trouble)
+        self._consumer: Consumer = made(Consumer, {**config, **READER, "group.id": name}, self._trouble)
         self._consumer.assign([TopicPartition(topic, partition, offset) for partition, offset in begin.items()])
         self._unread = set(begin)
         """Partitions whose end has not been seen yet."""
@@ -162,7 +162,7 @@ class Reader:
     def _look_at(self, error: KafkaError, message: Message, deadline: Deadline) -> None:
         if error.name() == "_PARTITION_EOF":
             self._unread.discard(message.partition())
-        elif error.name() not in _NOT_OURS:
+        elif error.name() not in NOT_OURS:
             raise self._explain(error.name(), error.str(), deadline)
 
     def _explain(self, code: str, text: str, deadline: Deadline) -> CallError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from pytest_sysint.core.capabilities import Watch
 from pytest_sysint.core.integration import Measure, Observation, Operation
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import Duration
@@ -75,6 +76,11 @@ class Consume(_Reading):
         observation: Observation = integration.consume(self.consume, count=self.count, timeout=timeout, wait=self.wait)
         return observation
 
+    def watch(self, integration: Any, timeout: float) -> Watch:
+        """Take on: what comes to the queue from now on."""
+        watch: Watch = integration.watch_queue(self.consume, timeout)
+        return watch
+
     def reproduce(self, integration: Any) -> str:
         command: str = integration.amqp("amqp-get", f"-q {shlex.quote(self.consume)}")
         return command
@@ -122,6 +128,11 @@ class Tap(_Reading):
             self.tap, self.routing_key, count=self.count, timeout=timeout, wait=self.wait
         )
         return observation
+
+    def watch(self, integration: Any, timeout: float) -> Watch:
+        """Listen on: what comes by the exchange from now on."""
+        watch: Watch = integration.watch_exchange(self.tap, self.routing_key, timeout)
+        return watch
 
     def reproduce(self, integration: Any) -> str:
         words = (f"-e {shlex.quote(self.tap)}", f"-r {shlex.quote(self.routing_key)}", f"-c {self.count}", "cat")

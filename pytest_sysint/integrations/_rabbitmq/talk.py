@@ -158,6 +158,26 @@ class Talk:
         message: tuple[Any, Any, bytes] = found
         return message
 
+    def at_hand(self) -> tuple[Any, Any, bytes] | None:
+        """The next delivery that is here already; None when there is none, or only the word that no more will come."""
+        if self.arrived.empty():
+            return None
+        found = self.arrived.get()
+        if isinstance(found, CallError):
+            self.arrived.put(found)
+            return None
+        message: tuple[Any, Any, bytes] = found
+        return message
+
+    def acknowledge(self, tag: int) -> None:
+        """Acknowledge all messages up to this one, without waiting for the broker.
+
+        Raises:
+            CallError: when the connection has ended.
+
+        """
+        self._link.post(lambda: self._channel.basic_ack(tag, multiple=True))
+
     def settle(self, tag: int, deadline: Deadline, *, take: bool) -> None:
         """Acknowledge all messages up to this one, or give them back; returns when the broker has done it.
 
