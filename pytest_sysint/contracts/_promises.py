@@ -73,7 +73,7 @@ def _shape(annotation: Any, metadata: tuple[Any, ...], description: str) -> Shap
     origin = get_origin(annotation)
     if origin is Annotated:
         return _shape(choices[0], tuple(choices[1:]), description)
-    if origin is dict:
+    if origin in (dict, Mapping):
         inner = _shape(choices[1], (), "")
         return Shape(inner.model, True, inner.dimension, inner.canonical, description)
     if len(choices) == 1:

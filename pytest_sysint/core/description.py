@@ -68,7 +68,7 @@ class Section:
 
     - `type: Leaf` is a leaf: it holds a matcher, as in `expect:` (`partitions: ">= 3"`). See `DurationLeaf`, ...
     - `primary_key: PrimaryKey | None`, another `Declared` model, is a map that goes on.
-    - `columns: dict[str, Column]` is a map of names that goes on for each of them.
+    - `columns: dict[str, Column]`, or a `Mapping`, is a map of names that goes on for each of them.
     - `config: dict[str, Leaf]` is a map of names with a leaf each.
 
     A model's `shorthand: ClassVar[str]` names the field that a value which is no map stands for (`id: uuid`).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -78,18 +78,18 @@ class Index(Declared):
 class Table(Declared):
     """What can be promised of a table."""
 
-    columns: dict[str, Column] | None = Field(None, description="Its columns; a text is the type.")
+    columns: Mapping[str, Column] | None = Field(None, description="Its columns; a text is the type.")
     primary_key: Annotated[Any, Spelled(listed)] = Field(
         None, description="The columns of the primary key; null without one."
     )
-    unique: dict[str, Unique] | None = Field(
+    unique: Mapping[str, Unique] | None = Field(
         None, description="What else is unique, by its columns: `nhs_number`, `home, room`."
     )
-    foreign_keys: dict[str, ForeignKey] | None = Field(
+    foreign_keys: Mapping[str, ForeignKey] | None = Field(
         None, description="Foreign keys by their columns; a text is what they point to."
     )
-    checks: dict[str, CheckConstraint] | None = Field(None, description="Check constraints by name.")
-    indexes: dict[str, Index] | None = Field(
+    checks: Mapping[str, CheckConstraint] | None = Field(None, description="Check constraints by name.")
+    indexes: Mapping[str, Index] | None = Field(
         None, description="Indexes by name, those of keys and constraints left out."
     )
     comment: Leaf = Field(None, description="Its comment; null without one.")
@@ -98,7 +98,7 @@ class Table(Declared):
 class View(Declared):
     """What can be promised of a view."""
 
-    columns: dict[str, Column] | None = Field(None, description="Its columns; a text is the type.")
+    columns: Mapping[str, Column] | None = Field(None, description="Its columns; a text is the type.")
     comment: Leaf = Field(None, description="Its comment; null without one.")
 
 
@@ -110,7 +110,7 @@ class Migrations(Declared):
     version: Leaf = Field(None, description="The last one that was carried out; of several heads all, joined by ', '.")
     count: Leaf = Field(None, description="How many were carried out.")
     failed: Leaf = Field(None, description="How many failed and were not repaired (Flyway).")
-    apps: dict[str, Leaf] | None = Field(None, description="The last one of each app (Django).")
+    apps: Mapping[str, Leaf] | None = Field(None, description="The last one of each app (Django).")
 
 
 LEFT_OUT = frozenset({"columns.*.unique"})

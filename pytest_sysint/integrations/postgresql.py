@@ -7,12 +7,13 @@ import shlex
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.errors import CallError, Garbled, Rejected, TlsFailed
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
 from pytest_sysint.core.integration import Settings as BaseSettings
@@ -20,6 +21,7 @@ from pytest_sysint.core.model import Secret
 from pytest_sysint.core.secrets import learn, learn_url, redact, reveal
 from pytest_sysint.integrations._net import any_of, network_rungs, unix_rung
 from pytest_sysint.integrations._postgres import Result, Session, connect
+from pytest_sysint.integrations._postgres_description import SECTIONS, describe
 from pytest_sysint.integrations._postgres_measures import MEASURES
 from pytest_sysint.integrations._postgres_recipes import RECIPES
 from pytest_sysint.integrations._rest import Rest
@@ -27,6 +29,8 @@ from pytest_sysint.integrations._sql import Query, Script, Statement, literal, o
 from pytest_sysint.integrations._tls import Tls, context_for, trust_file
 
 REST: Rest[Session] = Rest(64)
+_MOST_ITEMS = 100_000
+"""Tables of one database, or migrations: more are not described."""
 _ALONE = frozenset({("CREATE", "DATABASE"), ("DROP", "DATABASE"), ("ALTER", "SYSTEM"), ("CREATE", "TABLESPACE")})
 _WITH_TLS = frozenset({"require", "verify-ca", "verify-full"})
 _COPY = re.compile(
@@ -56,6 +60,7 @@ class PostgreSQL(Integration[Settings]):
     category = "database"
     settings_model = Settings
     operations: ClassVar[tuple[type[Operation], ...]] = (Query, *MEASURES)
+    sections: ClassVar[tuple[Section, ...]] = SECTIONS
     driver = "psycopg"
     images = ("postgis", "timescaledb", "pgvector")
     recipes: ClassVar[tuple[Any, ...]] = RECIPES
@@ -151,6 +156,22 @@ class PostgreSQL(Integration[Settings]):
         """The first value of the first row; None without a row."""
         rows = self.query(sql, {}, timeout).payload
         return next(iter(rows[0].values())) if rows else None
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """What is there now of the named sections.
+
+        Raises:
+            CallError: when it cannot be read.
+
+        """
+        watch = Stopwatch()
+
+        def ask(sql: str) -> list[dict[str, Any]]:
+            left = max(timeout - watch.elapsed(), 0.001)
+            rows: list[dict[str, Any]] = self.query(sql, {}, left, max_rows=_MOST_ITEMS).payload
+            return rows
+
+        return {name: describe(name, ask) for name in sections}
 
     def _carry_out(
         self, session: Session, script: Script, params: Mapping[str, Any], timeout: float, max_rows: int
