@@ -89,7 +89,9 @@ def _absent(part: Any) -> bool:
 
 def _near(name: str, known: Collection[str]) -> str:
     guess = nearest(name, known)
-    return f"{f', did you mean {guess!r}?' if guess else ''} (there is: {_listed(sorted(known)) or 'nothing'})"
+    if not known:
+        return ""
+    return f"{f', did you mean {guess!r}?' if guess else ''} (there is: {_listed(sorted(known))})"
 
 
 def _listed(names: list[str]) -> str:

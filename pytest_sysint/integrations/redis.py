@@ -6,7 +6,7 @@ import json
 import shlex
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from pytest_sysint.core.description import Description
 from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch, exchange
 from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, run_container
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.secrets import learn, learn_url
 from pytest_sysint.integrations._net import network_rungs, translate_os_error
+from pytest_sysint.integrations._redis import description
 from pytest_sysint.integrations._redis.effects import effect_of, why_not
 from pytest_sysint.integrations._redis.measures import MEASURES
 from pytest_sysint.integrations._redis.replies import facts_of, shaped
@@ -83,6 +85,7 @@ class Redis(Integration[Settings]):
     driver = "redis"
     images = ("valkey", "keydb")
     operations = (Command, *MEASURES)
+    sections = description.SECTIONS
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
@@ -157,6 +160,26 @@ class Redis(Integration[Settings]):
                 return {}
             raise
         return payload if isinstance(payload, dict) else {}
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """The keys that are there now, by guessed patterns.
+
+        Raises:
+            CallError: when they cannot be read.
+
+        """
+        return {name: description.describe(self.asker(timeout)) for name in sections}
+
+    def asker(self, timeout: float) -> description.Ask:
+        """Sends reading commands, several in one round trip, until the time is over."""
+        watch = Stopwatch()
+
+        def ask(commands: description.Commands, *, lenient: bool = False) -> list[Any]:
+            left = max(timeout - watch.elapsed(), 0.001)
+            with self._explained("read", timeout):
+                return self._connections.converse_all(commands, left, lenient=lenient)
+
+        return ask
 
     def seed(self, path: Any, timeout: float) -> None:
         """Send the commands of a file, one a line, as `redis-cli < file` would; `#` begins a comment.

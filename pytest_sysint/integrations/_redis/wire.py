@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.integration import Stopwatch
@@ -62,9 +63,7 @@ class Connections:
 
         try:
             connection.send_command(*words)
-            if not connection.can_read(timeout=max(_LEAST, deadline - time.monotonic())):
-                raise TimeoutError
-            reply = connection.read_response(disable_decoding=True)
+            reply = self._reply(connection, deadline)
         except redis.ResponseError:
             self._rest(connection)  # an answer, though no pleasing one
             raise
@@ -73,6 +72,54 @@ class Connections:
             raise
         self._rest(connection)
         return reply
+
+    def converse_all(self, commands: Sequence[Sequence[str | bytes]], timeout: float, *, lenient: bool) -> list[Any]:
+        """Send commands that read in one round trip, and give their replies.
+
+        `lenient`: a reply of the server that it will not have one of them is None, instead of an error.
+
+        Raises:
+            redis.RedisError, OSError: whatever went wrong.
+
+        """
+        import redis
+
+        deadline = time.monotonic() + timeout
+        rested = self._rested()
+        if rested is not None:
+            try:
+                return self._exchange_all(rested, commands, deadline, lenient)
+            except redis.ConnectionError:
+                pass  # the server closed it while it rested; reading may be done twice
+        return self._exchange_all(self._connect(timeout), commands, deadline, lenient)
+
+    def _exchange_all(
+        self, connection: Any, commands: Sequence[Sequence[str | bytes]], deadline: float, lenient: bool
+    ) -> list[Any]:
+        import redis
+
+        replies: list[Any] = []
+        refused: Exception | None = None
+        try:
+            connection.send_packed_command(connection.pack_commands(commands))
+            for _ in commands:
+                try:
+                    replies.append(self._reply(connection, deadline))
+                except redis.ResponseError as error:
+                    replies.append(None)
+                    refused = refused or error
+        except BaseException:
+            connection.disconnect()
+            raise
+        self._rest(connection)
+        if refused is not None and not lenient:
+            raise refused
+        return replies
+
+    def _reply(self, connection: Any, deadline: float) -> Any:
+        if not connection.can_read(timeout=max(_LEAST, deadline - time.monotonic())):
+            raise TimeoutError
+        return connection.read_response(disable_decoding=True)
 
     def client(self, connections: int) -> redis.Redis:
         """A native client, with a pool of its own."""
