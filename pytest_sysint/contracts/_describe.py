@@ -28,7 +28,7 @@ class Describe(Operation):
     """What is there of some sections; the description is the payload."""
 
     describe: tuple[str, ...] = Field(description="The sections.")
-    show: str = Field("", description="The item that is shown in the exchange.")
+    show: str = Field(default="", description="The item that is shown in the exchange.")
 
     def title(self) -> str:
         return f"describe {', '.join(self.describe)}"
