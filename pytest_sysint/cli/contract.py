@@ -98,7 +98,7 @@ def _written(declared: DeclaredIntegration, connections: Connections) -> list[st
     file: Path = contract.file
     now = _described(declared, connections, contract.keys.sections)
     if not any(now.values()):
-        hint = "is it the right one, and was it migrated? Without a url an empty one is started: see `provision: {seed: ...}`"
+        hint = "is it the right one, and was it migrated? Without a url an empty one is started, see `provision:`"
         raise UsageError("it holds nothing that could be recorded", hint=hint)
     before = _kept(file)
     way = connections.way(declared.id)

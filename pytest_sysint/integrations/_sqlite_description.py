@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pytest_sysint.integrations._tables import lower
+
 Items = dict[str, dict[str, Any]]
 Rows = list[dict[str, Any]]
 
@@ -78,7 +80,7 @@ def _names(rows: Rows) -> list[str]:
 def _columns(rows: Rows, key: list[str], alone: set[str]) -> Items:
     return {
         row["name"]: {
-            "type": " ".join(str(row["type"]).lower().split()),
+            "type": lower(str(row["type"])),
             "nullable": not row["notnull"] and not _is_rowid(row, key),
             "default": "generated always" if row["hidden"] else row["dflt_value"],
             "unique": row["name"] in alone or key == [row["name"]],

@@ -11,6 +11,8 @@ from pydantic import Field
 from pytest_sysint.core.description import Change, Drift, Leaf, Section, Spelled
 from pytest_sysint.core.model import Declared
 
+_SPACED = re.compile(r" ?([(,]) ?| (?=\))")
+
 
 def listed(value: Any) -> Any:
     """One name where several may stand is a list of one."""
@@ -18,10 +20,10 @@ def listed(value: Any) -> Any:
 
 
 def lower(value: Any) -> Any:
-    """Words whose case does not matter."""
+    """Words whose case and spacing do not matter: `VARCHAR ( 10 )` is `varchar(10)`."""
     if isinstance(value, list):
         return [lower(each) for each in value]
-    return " ".join(value.lower().split()) if isinstance(value, str) else value
+    return _SPACED.sub(r"\1", " ".join(value.lower().split())) if isinstance(value, str) else value
 
 
 def privileges(value: Any) -> Any:

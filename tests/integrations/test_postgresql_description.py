@@ -198,8 +198,7 @@ def test_an_empty_database_holds_nothing(database: Database) -> None:
 
 
 def test_what_is_promised_is_there(database: Database) -> None:
-    promised = {**RESIDENTS, "grants": {database.reader: ["select", "insert"]}, "only": True}
-    promised.pop("only")
+    promised = {**RESIDENTS, "grants": {database.reader: ["select", "insert"]}}
     assert database.failed("tables", "residents", promised) == set()
     assert database.failed("tables", "homes", {"primary_key": "id", "grants": {"PUBLIC": "SELECT"}}) == set()
     assert database.failed("views", "occupancy", {"columns": {"n": "int8"}, "materialized": False}) == set()
@@ -308,6 +307,7 @@ def test_a_command_shows_it_by_hand(database: Database) -> None:
         ("timestamptz", "timestamp with time zone"),
         ("timestamp(3)", "timestamp(3) without time zone"),
         ("timestamp with time zone", "timestamp with time zone"),
+        ("TIMESTAMP ( 3 ) WITH TIME ZONE", "timestamp(3) with time zone"),
         ("time", "time without time zone"),
         ("decimal(10,2)", "numeric(10,2)"),
         ("bool[]", "boolean[]"),
