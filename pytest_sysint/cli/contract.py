@@ -91,6 +91,7 @@ def _snapshot(declared: DeclaredIntegration) -> Any:
 
 def _written(declared: DeclaredIntegration, connections: Connections) -> list[str]:
     """Write one snapshot, unless it says so already; the lines that tell about it."""
+    from pytest_sysint.contracts._drift import counted
     from pytest_sysint.contracts._recorded import write_snapshot
     from pytest_sysint.core.errors import UsageError
 
@@ -103,14 +104,14 @@ def _written(declared: DeclaredIntegration, connections: Connections) -> list[st
     before = _kept(file)
     way = connections.way(declared.id)
     shown = f"{declared.id}{'' if way == 'existing' else f' ({way})'}: {os.path.relpath(file)}"
-    holds = ", ".join(f"{len(items)} {name}" for name, items in now.items())
+    holds = f"({counted(now)})"
     if json.dumps(before) == json.dumps(now):  # the order counts too
-        return [f"{shown}: as it was: {holds}"]
+        return [f"{shown}: as it was {holds}"]
     write_snapshot(file, declared.id, declared.type, now)
     if before is None:
-        return [f"{shown}: written: {holds}"]
+        return [f"{shown}: written {holds}"]
     found = _differences(declared, before, now)
-    return [f"{shown}: written anew: {holds}", *_listed(found)]
+    return [f"{shown}: written anew {holds}", *_listed(found)]
 
 
 def _kept(file: Path) -> Mapping[str, Any] | None:

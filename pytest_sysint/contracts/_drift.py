@@ -73,6 +73,11 @@ def _without(value: Any, left_out: tuple[tuple[str, ...], ...]) -> Any:
     return kept
 
 
+def counted(sections: Mapping[str, Items]) -> str:
+    """How many items there are of each section: `tables: 12, views: 2`."""
+    return ", ".join(f"{name}: {len(items)}" for name, items in sections.items())
+
+
 def differences(section: Section, before: Items, after: Items) -> list[Difference]:
     """Every change of a section, in the order of its names."""
     found: list[Difference] = []

@@ -17,7 +17,7 @@ from pytest_sysint.checks._causes import cause_of_error
 from pytest_sysint.checks._operation import holds, passed, reproduce
 from pytest_sysint.contracts._check import contract_check
 from pytest_sysint.contracts._describe import Describe
-from pytest_sysint.contracts._drift import GRADES, Difference, Items, differences, recorded
+from pytest_sysint.contracts._drift import GRADES, Difference, Items, counted, differences, recorded
 from pytest_sysint.contracts._recorded import read_snapshot
 from pytest_sysint.contracts._structure import Type, sections_of
 from pytest_sysint.core.check import Check, Context, Outcome
@@ -190,9 +190,8 @@ class _Compared:
 
     def _same(self, counts: Mapping[str, int], compared: Mapping[str, Items]) -> Assertion:
         ignored = ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
-        items = ", ".join(f"{len(compared[name])} {name}" for name in compared)
         beside = sorted(self.known.keys() - compared.keys())
-        message = f"{items} are as in {self._path}"
+        message = f"as in {self._path} ({counted(compared)})"
         message += f"; differences that are ignored: {ignored}" if ignored else ""
         message += f"; not in the snapshot: {', '.join(beside)}" if beside else ""
         return passed("snapshot", message, "no difference", ignored or "no difference", self.tenant)

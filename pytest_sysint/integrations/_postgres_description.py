@@ -27,6 +27,7 @@ _TYPE = re.compile(
     r"(?P<word>[a-z][a-z0-9_ ]*?)\s*(?P<size>\([0-9, ]+\))?(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
 )
 _TIMES = {"timestamptz": "timestamp", "timetz": "time"}
+_PARTS_OF_INDEX = ("columns", "unique", "method", "include", "where", "valid")
 _ACTIONS = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 
 
@@ -182,7 +183,7 @@ def _table(row: dict[str, Any]) -> dict[str, Any]:
         "unique": {", ".join(each["columns"]): {"name": each["name"]} for each in unique},
         "foreign_keys": dict(sorted(_foreign_key(each) for each in constraints if each["type"] == "f")),
         "checks": {each["name"]: {"expression": each["expression"]} for each in constraints if each["type"] == "c"},
-        "indexes": {each.pop("name"): each for each in indexes},
+        "indexes": {each["name"]: {part: each[part] for part in _PARTS_OF_INDEX} for each in indexes},
         "grants": dict(sorted((row["grants"] or {}).items())),
         "row_security": {
             "enabled": row["secured"],

@@ -52,12 +52,12 @@ def sysint(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 
 def test_a_snapshot_is_written_and_then_is_as_it_was(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     code, said = sysint(capsys, "update")
-    assert (code, said) == (0, "care-db: contracts/care-db.yaml: written: 2 tables, 0 views, 0 migrations\n")
+    assert (code, said) == (0, "care-db: contracts/care-db.yaml: written (tables: 2, views: 0, migrations: 0)\n")
     written = (folder / "contracts/care-db.yaml").read_text()
     assert "# What care-db (sql) holds" in written
     assert sysint(capsys, "update") == (
         0,
-        "care-db: contracts/care-db.yaml: as it was: 2 tables, 0 views, 0 migrations\n",
+        "care-db: contracts/care-db.yaml: as it was (tables: 2, views: 0, migrations: 0)\n",
     )
     assert (folder / "contracts/care-db.yaml").read_text() == written
 
@@ -68,7 +68,7 @@ def test_what_changed_is_said(capsys: pytest.CaptureFixture[str], folder: Path) 
     code, said = sysint(capsys, "update", "--integration", "care-db", "--tenant", "elmhurst")
     assert code == 0
     assert said.splitlines() == [
-        "care-db: contracts/care-db.yaml: written anew: 1 tables, 0 views, 0 migrations",
+        "care-db: contracts/care-db.yaml: written anew (tables: 1, views: 0, migrations: 0)",
         '  + additive  tables.homes.columns.phone came: {"type": "text", "nullable": true, "default": null, '
         '"comment": null}',
         '  - breaking  tables.staff went: it was {"columns": {"id": {"type": "text", "nullable": true, '
@@ -86,13 +86,13 @@ def test_an_order_that_changed_is_written_too(capsys: pytest.CaptureFixture[str]
 
 def test_another_environment_is_recorded(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     execute(folder / "staging.db", "CREATE TABLE visits (id TEXT)")
-    assert "3 tables" in sysint(capsys, "update", "--env", "staging")[1]
+    assert "tables: 3" in sysint(capsys, "update", "--env", "staging")[1]
 
 
 def test_a_spoilt_snapshot_is_written_anew(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "contracts").mkdir()
     (folder / "contracts/care-db.yaml").write_text("spoilt: ]")
-    assert ": written: 2 tables" in sysint(capsys, "update")[1]
+    assert ": written (tables: 2" in sysint(capsys, "update")[1]
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_written(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_written(capsys: pytest.Capt
     (folder / "sysint.yaml").write_text(declared.replace("  api:\n", f"{more}  api:\n"))
     code, said = sysint(capsys, "update")
     assert code == 1
-    assert "care-db: contracts/care-db.yaml: written" in said
+    assert "care-db: contracts/care-db.yaml: written (" in said
     assert "\nother-db: " in said
     assert not (folder / "other.yaml").exists()
 
@@ -171,7 +171,7 @@ def test_a_service_that_is_provisioned_is_stopped_again(capsys: pytest.CaptureFi
     )
     assert sysint(capsys, "update") == (
         0,
-        "care-db (embedded): care-db.yaml: written: 1 tables, 0 views, 0 migrations\n",
+        "care-db (embedded): care-db.yaml: written (tables: 1, views: 0, migrations: 0)\n",
     )
 
 

@@ -38,7 +38,7 @@ def test_no_difference_is_said_with_what_was_compared(care: Any) -> None:
     outcome = care.run(SNAPSHOT)
     (assertion,) = outcome.assertions
     assert (assertion.name, assertion.status) == ("snapshot", "passed")
-    assert assertion.message == "3 tables, 1 views, 1 migrations are as in contracts/care.yaml"
+    assert assertion.message == "as in contracts/care.yaml (tables: 3, views: 1, migrations: 1)"
     assert outcome.metrics == {"breaking_differences": 0, "additive_differences": 0, "cosmetic_differences": 0}
 
 
