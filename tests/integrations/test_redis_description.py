@@ -182,14 +182,43 @@ def test_keys_that_vanish_meanwhile_are_not_there() -> None:
 
 
 def test_a_user_without_the_right_is_told_so(store: Store) -> None:
-    store.client.acl_setuser("looker", enabled=True, passwords=["+sure-word"], keys=["*"], commands=["+ping", "+get"])
+    store.client.acl_setuser(
+        "looker", enabled=True, passwords=["+sure-word"], keys=["*"], commands=["+ping", "+select"]
+    )
     integration = Redis(Settings(url=store.url.replace("redis://", "redis://looker:sure-word@")))
     try:
-        with pytest.raises(Denied):
+        with pytest.raises(Denied, match="scan"):
             integration.describe(("keys",), 5)
     finally:
         integration.close()
         store.client.acl_deluser("looker")
+
+
+def test_the_encoding_needs_a_right_of_its_own(store: Store) -> None:
+    store.sessions(3)
+    rights = ["+ping", "+select", "+scan", "+type", "+pttl"]
+    store.client.acl_setuser("looker", enabled=True, passwords=["+sure-word"], keys=["*"], commands=rights)
+    integration = Redis(Settings(url=store.url.replace("redis://", "redis://looker:sure-word@")))
+    try:
+        found = integration.describe(("keys",), 5)["keys"]["session:*"]
+    finally:
+        integration.close()
+        store.client.acl_deluser("looker")
+    assert (found["type"], found["expires"], found["encoding"]) == ("string", True, "")
+
+
+def test_the_embedded_stand_in_is_described_too(real_service: Any) -> None:
+    url = real_service("redis", "embedded")
+    client = redis.Redis.from_url(url)
+    for number in range(5):
+        client.set(f"embedded:{number}", "x", ex=60)
+    client.close()
+    integration = Redis(Settings(url=url))
+    try:
+        found = integration.describe(("keys",), 5)["keys"]["embedded:*"]
+    finally:
+        integration.close()
+    assert (found["type"], found["expires"], found["count"]) == ("string", True, 5)
 
 
 def test_a_connection_that_was_closed_while_it_rested_is_replaced(store: Store) -> None:

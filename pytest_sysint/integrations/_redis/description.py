@@ -18,7 +18,7 @@ Commands = Sequence[Sequence[str | bytes]]
 
 
 class Ask(Protocol):
-    """Sends commands in one round trip; `lenient`: a reply that refuses one of them is None, instead of an error."""
+    """Sends commands in one round trip; `lenient`: where one is refused, the error is its reply."""
 
     def __call__(self, commands: Commands, *, lenient: bool = False) -> list[Any]: ...
 
@@ -149,10 +149,19 @@ def _looked_at(ask: Ask, keys: Sequence[bytes]) -> Iterable[_Key]:
     for at in range(0, len(keys), _STEP):
         some = keys[at : at + _STEP]
         told = iter(ask([words for key in some for words in (("TYPE", key), ("PTTL", key))]))
-        encodings = ask([("OBJECT", "ENCODING", key) for key in some], lenient=True)
-        for sort, left, encoding in zip(told, told, encodings, strict=True):
+        for sort, left, encoding in zip(told, told, _encodings(ask, some), strict=True):
             if left != _GONE:
-                yield _Key(_text(sort), None if left == _LASTS else left / 1000, _text(encoding or b""))
+                yield _Key(_text(sort), None if left == _LASTS else left / 1000, encoding)
+
+
+def _encodings(ask: Ask, keys: Sequence[bytes]) -> list[str]:
+    """How keys are stored; empty texts where the user may not ask, or the server cannot tell."""
+    # One first: a stand-in for Redis ends the connection after an error, and with it all that was sent behind.
+    (first,) = ask([("OBJECT", "ENCODING", keys[0])], lenient=True)
+    if isinstance(first, Exception):
+        return [""] * len(keys)
+    found = ask([("OBJECT", "ENCODING", key) for key in keys], lenient=True)
+    return ["" if each is None or isinstance(each, Exception) else _text(each) for each in found]
 
 
 def _text(value: Any) -> str:

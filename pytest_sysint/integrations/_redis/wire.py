@@ -76,7 +76,7 @@ class Connections:
     def converse_all(self, commands: Sequence[Sequence[str | bytes]], timeout: float, *, lenient: bool) -> list[Any]:
         """Send commands that read in one round trip, and give their replies.
 
-        `lenient`: a reply of the server that it will not have one of them is None, instead of an error.
+        `lenient`: where the server refuses one of them, its error is the reply, instead of being raised.
 
         Raises:
             redis.RedisError, OSError: whatever went wrong.
@@ -106,7 +106,7 @@ class Connections:
                 try:
                     replies.append(self._reply(connection, deadline))
                 except redis.ResponseError as error:
-                    replies.append(None)
+                    replies.append(error)
                     refused = refused or error
         except BaseException:
             connection.disconnect()
