@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from pytest_sysint.contracts import _structure
 from pytest_sysint.contracts._judge import judge_item
 from pytest_sysint.core.description import Change
+from pytest_sysint.core.errors import Denied
 from pytest_sysint.core.registry import types
 from pytest_sysint.integrations._postgres_description import SECTIONS, canonical_type
 from pytest_sysint.integrations.postgresql import PostgreSQL, Settings
@@ -190,6 +192,18 @@ def test_views_extensions_and_migrations_are_described(database: Database) -> No
 def test_what_the_search_path_leads_to_has_a_bare_name(database: Database) -> None:
     assert "invoices" in database.describe("tables", search_path="billing")
     assert "public.residents" in database.describe("tables", search_path="billing")
+
+
+def test_any_user_may_be_told_of_tables(database: Database) -> None:
+    whole = {section: database.describe(section) for section in ("tables", "views", "extensions")}
+    database.execute("ALTER ROLE {reader} LOGIN PASSWORD 'sure-word-77'")
+    words = urlsplit(database.url)
+    found = Database(
+        words._replace(netloc=f"{database.reader}:sure-word-77@{words.netloc.rpartition('@')[2]}").geturl(), ""
+    )
+    assert {section: found.describe(section) for section in whole} == whole
+    with pytest.raises(Denied):
+        found.describe("migrations")
 
 
 def test_an_empty_database_holds_nothing(database: Database) -> None:
