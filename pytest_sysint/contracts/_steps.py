@@ -13,7 +13,7 @@ from pytest_sysint.contracts._placeholders import UNIQUE, fill, fill_as_text, pl
 from pytest_sysint.contracts._words import Asked, Probe, Subject, Type, words
 from pytest_sysint.core.capabilities import Requestable
 from pytest_sysint.core.check import CHECK_KEYS, Context, Outcome
-from pytest_sysint.core.errors import Mistake, Mistakes, nearest
+from pytest_sysint.core.errors import CallError, Mistake, Mistakes, nearest
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.core.records import Assertion
 from pytest_sysint.core.secrets import learn, redact, telling
@@ -98,7 +98,11 @@ class Step:
 
     def _probed(self, asked: Asked, outcome: Outcome) -> Outcome:
         for probe in self.probes:
-            found = probe.probe(asked)
+            try:
+                found = probe.probe(asked)
+            except CallError as error:
+                error.partial = replace(outcome, reproduce=reproduce(asked.context, asked.operation))
+                raise
             command = reproduce(asked.context, found.culprit or asked.operation)
             outcome = replace(
                 outcome,

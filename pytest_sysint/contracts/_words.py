@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -46,8 +47,9 @@ class Probed:
 class Probe(Protocol):
     """A judgement that needs more conversations than the step's own."""
 
-    conversations: int
-    """How many more it may hold."""
+    @property
+    def conversations(self) -> int:
+        """How many more it may hold."""
 
     def prepare(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """The operation's keys as they must be for the probe."""
@@ -80,6 +82,20 @@ class Word(Protocol):
         """Raises core.errors.Mistakes with everything that is wrong with the value."""
 
 
+@cache
 def words() -> Mapping[str, Word]:
     """Key -> judgement."""
-    return {}
+    from pytest_sysint.contracts._error_shapes import OperationOutcomeWord, ProblemWord
+    from pytest_sysint.contracts._idempotent import IdempotentWord
+    from pytest_sysint.contracts._paging import PagingWord
+    from pytest_sysint.contracts._schema_files import SchemaWord
+    from pytest_sysint.contracts._tolerates import ToleratesWord
+
+    return {
+        "schema": SchemaWord(),
+        "problem": ProblemWord(),
+        "operation_outcome": OperationOutcomeWord(),
+        "paging": PagingWord(),
+        "idempotent": IdempotentWord(),
+        "tolerates": ToleratesWord(),
+    }

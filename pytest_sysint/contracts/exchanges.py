@@ -32,7 +32,6 @@ from pytest_sysint.core.records import EFFECTS
 from pytest_sysint.declaration.checks import CheckKeys, check_schema, slug_of
 from pytest_sysint.declaration.explain import Gathered, came, read_model
 from pytest_sysint.declaration.model import DeclaredIntegration
-from pytest_sysint.declaration.shapes import model_schema
 from pytest_sysint.declaration.words import suggest
 
 _STEPS = "steps"
@@ -197,34 +196,33 @@ def _read_steps(key: str, raw: Any, cls: Type, folder: Path, known: set[str]) ->
 
 
 def _schema(cls: Type) -> dict[str, Any]:
-    whole = {key: part for key, part in model_schema(CheckKeys)["properties"].items() if key in _WHOLE}
-    step = _forms(cls, _STEP_ALONE, {})
-    cleanup = {"type": "array", "minItems": 1, "items": step, "description": "Steps that are always done at the end."}
-    several = {
-        "type": "object",
-        "title": _STEPS,
-        "description": "Several operations in order; the first that fails ends the exchange.",
-        "properties": {
-            **whole,
-            _STEPS: {"type": "array", "minItems": 1, "items": step, "description": "What is done, in order."},
-            _CLEANUP: cleanup,
-        },
-        "required": ["name", _STEPS],
-        "additionalProperties": False,
+    step, whole = _properties(cls, STEP_KEYS), _properties(cls, CHECK_KEYS)
+    steps = {"type": "array", "minItems": 1, "items": _map_of(step)}
+    own = {
+        _STEPS: {**steps, "description": "Several operations in order; the first that fails ends the exchange."},
+        _CLEANUP: {**steps, "description": "Steps that are always done at the end."},
     }
-    single = _forms(cls, frozenset(), {_CLEANUP: cleanup})
     return {
         "description": f"What is asked and must be answered: {_FORMS}.",
         "type": "array",
         "minItems": 1,
-        "items": {"anyOf": [several, single]},
+        "items": _map_of({**whole, **own}),
     }
 
 
-def _forms(cls: Type, left_out: frozenset[str], more: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of one declared check, with the keys of a step."""
-    schema = check_schema(cls)
-    own = {
+def _map_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "minProperties": 1, "properties": properties, "additionalProperties": False}
+
+
+def _properties(cls: Type, of_checks: frozenset[str]) -> dict[str, Any]:
+    """The keys of all operations in one map: a form for each operation would make the schema many times as large."""
+    found: dict[str, Any] = {}
+    for form in check_schema(cls)["anyOf"]:
+        for key, part in form["properties"].items():
+            if key not in CHECK_KEYS or key in of_checks:
+                found[key] = part if found.get(key, part) == part else {"description": part.get("description", "")}
+    return {
+        **found,
         CAPTURE: {
             "type": "object",
             "minProperties": 1,
@@ -232,11 +230,7 @@ def _forms(cls: Type, left_out: frozenset[str], more: Mapping[str, Any]) -> dict
             "description": "Names for what later steps take from the answer: `{id: $.id}` is `{id}` in their texts.",
         },
         **{key: dict(word.schema) for key, word in words().items()},
-        **more,
     }
-    for form in schema["anyOf"]:
-        form["properties"] = {**_without(form["properties"], left_out), **own}
-    return schema
 
 
 FORM = Exchanges()
