@@ -81,7 +81,7 @@ class Idempotent:
         """What must not change; None where nothing is declared."""
         if self.keys.unchanged is None:
             return None
-        raw = {"request": self.keys.unchanged.request, "query": self.keys.unchanged.query}
+        raw = asked.fill({"request": self.keys.unchanged.request, "query": self.keys.unchanged.query})
         return _value(self.keys.unchanged.value, asked.context.perform(asked.another(raw)))
 
     def _status(self, answer: Observation, asked: Asked, which: str) -> Assertion:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -49,25 +49,30 @@ def fill(raw: Mapping[str, Any], values: Values, url: str = "") -> dict[str, Any
 
     """
     return {
-        key: _request(child, values, url) if key == _REQUEST else _fill(child, values, keep_types=True)
-        for key, child in raw.items()
+        key: _request(child, values, url) if key == _REQUEST else _fill(child, values) for key, child in raw.items()
     }
 
 
-def fill_as_text(raw: Mapping[str, Any], values: Values, url: str = "") -> dict[str, Any]:
-    """The same with every value as its text: for places that take nothing but texts, such as headers."""
-    return fill(raw, {name: written(value) for name, value in values.items()}, url)
-
-
-def _fill(value: Any, values: Values, *, keep_types: bool) -> Any:
+def as_text(value: Any, places: Collection[Path], path: Path = ()) -> Any:
+    """The same with what stands at some places written out: those that take nothing but texts, such as headers."""
+    if path in places and not isinstance(value, str):
+        return written(value)
     if isinstance(value, dict):
-        return {_text(key, values): _fill(child, values, keep_types=keep_types) for key, child in value.items()}
+        return {key: as_text(child, places, (*path, key)) for key, child in value.items()}
     if isinstance(value, list):
-        return [_fill(child, values, keep_types=keep_types) for child in value]
+        return [as_text(child, places, (*path, index)) for index, child in enumerate(value)]
+    return value
+
+
+def _fill(value: Any, values: Values) -> Any:
+    if isinstance(value, dict):
+        return {_text(key, values): _fill(child, values) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_fill(child, values) for child in value]
     if not isinstance(value, str) or isinstance(value, Referenced):
         return value
     whole = _PLACEHOLDER.fullmatch(value)
-    if keep_types and whole and not whole["escape"]:
+    if whole and not whole["escape"]:
         return values[whole["name"]]
     return _text(value, values)
 

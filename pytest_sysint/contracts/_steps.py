@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sysint.checks._operation import Judge, Judged, expectations_of, holds, passed, reproduce
-from pytest_sysint.contracts._placeholders import UNIQUE, fill, fill_as_text, placeholders, written
+from pytest_sysint.contracts._placeholders import UNIQUE, as_text, fill, placeholders, written
 from pytest_sysint.contracts._words import Asked, Probe, Subject, Type, words
 from pytest_sysint.core.capabilities import Requestable
 from pytest_sysint.core.check import CHECK_KEYS, Context, Outcome
@@ -46,7 +46,7 @@ class Step:
     capture: Mapping[str, str] = field(default_factory=dict)
     """Name -> the subject that it takes."""
     needs: frozenset[str] = frozenset()
-    """The placeholders in it."""
+    """The placeholders in it, its judgements included."""
 
     @property
     def label(self) -> str:
@@ -66,7 +66,8 @@ class Step:
             Mistakes: when what was captured cannot be used in it.
 
         """
-        raw = self._filled(values, context)
+        url = str(context.integration.settings.url)
+        raw = self._filled(self.raw, values, url)
         for probe in self.probes:
             raw = dict(probe.prepare(raw))
         check = self.check if raw == self.raw else read_check(raw, self.cls)
@@ -75,6 +76,7 @@ class Step:
         outcome = Judged(check.operation, (*own, seen), check.poll, tenant)(context)
         if not outcome.assertions:
             outcome = replace(outcome, assertions=(passed("answered", "answered", "an answer", "answered", tenant),))
+        before = dict(values)
         values.update(seen.captured)
         if not holds(outcome.assertions) or seen.observation is None:
             return outcome
@@ -88,7 +90,8 @@ class Step:
             operation=check.operation,
             raw={key: value for key, value in raw.items() if key not in CHECK_KEYS},
             observation=seen.observation,
-            another=lambda changed: read_check(dict(changed), self.cls).operation,
+            another=lambda keys: read_check(dict(keys), self.cls).operation,
+            fill=lambda keys: self._filled(keys, before, url),
             judge=lambda observation: tuple(found for each in own for found in each.judge(observation, tenant)),
             made=note,
             context=context,
@@ -112,18 +115,16 @@ class Step:
             )
         return outcome
 
-    def _filled(self, values: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        if not self.needs:
-            return dict(self.raw)
-        url = str(context.integration.settings.url)
+    def _filled(self, raw: Mapping[str, Any], values: Mapping[str, Any], url: str) -> dict[str, Any]:
         try:
-            filled = fill(self.raw, values, url)
-            try:
-                read_check(filled, self.cls)
-            except Mistakes:
-                return fill_as_text(self.raw, values, url)
+            filled = fill(raw, values, url)
+            if filled == raw:
+                return filled
+            read_check(filled, self.cls)
         except ValueError as error:
             raise Mistakes(Mistake((), str(error))) from None
+        except Mistakes as error:
+            filled = as_text(filled, {mistake.path for mistake in error.mistakes})
         return filled
 
 
@@ -173,7 +174,7 @@ def read_step(raw: Any, cls: Type, folder: Path, known: Collection[str]) -> Step
     mistakes = Gathered()
     mistakes.keep(*_misspelt(raw, cls))
     own = {key: raw[key] for key in raw if key not in words() and key != CAPTURE}
-    needs = list(placeholders(own))
+    needs = list(placeholders({key: raw[key] for key in raw if key != CAPTURE}))
     for path, name in needs:
         if name not in known:
             said = f"nothing is captured as '{name}' before this{suggest(name, known)}; write {{{{{name}}}}} for a"

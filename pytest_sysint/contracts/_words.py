@@ -25,7 +25,9 @@ class Asked:
     """The operation's keys, filled."""
     observation: Observation
     another: Callable[[Mapping[str, Any]], Operation]
-    """Reads an operation from changed keys. Raises core.errors.Mistakes."""
+    """Reads an operation from other keys, as they are. Raises core.errors.Mistakes."""
+    fill: Callable[[Mapping[str, Any]], dict[str, Any]]
+    """Keys with their placeholders filled. Raises core.errors.Mistakes."""
     judge: Callable[[Observation], tuple[Assertion, ...]]
     """What the step's own expectations say of an answer."""
     made: Callable[[Observation], None]

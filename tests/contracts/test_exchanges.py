@@ -1,173 +1,30 @@
-"""Declared exchanges against a real HTTP server: healthy, and broken in one way at a time."""
+"""Declared exchanges against a real HTTP server: steps, what they take from each other, what clears up after them."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator, Mapping
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pytest_sysint.core.check import Check, Outcome
 from pytest_sysint.core.errors import CallError
-from pytest_sysint.core.integration import Integration, Observation, Operation
-from pytest_sysint.core.records import Assertion, Exchange
-from pytest_sysint.declaration import load
-
-
-@dataclass(frozen=True)
-class Asked:
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: Any
-
-
-Answer = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
-
-
-@dataclass
-class Server:
-    """Answers by `app`; every request is kept in `seen`."""
-
-    url: str = ""
-    app: Callable[[Asked], Answer] = lambda asked: (404, {"error": "nothing here"})
-    seen: list[Asked] = field(default_factory=list)
-
-    @property
-    def lines(self) -> list[str]:
-        return [f"{asked.method} {asked.path}" for asked in self.seen]
+from tests.contracts.http_bench import Answer, Asked, Desk, Server, declaring, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            data = self.rfile.read(int(self.headers.get("content-length") or 0))
-            parts = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, parts.path, query, headers, json.loads(data) if data else None)
-            made.seen.append(asked)
-            status, body, *more = made.app(asked)
-            given = {"content-type": "application/json", **(more[0] if more else {})}
-            text = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {**given, "content-length": str(len(text))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_POST = do_PUT = do_DELETE = do_GET
-
-        def log_message(self, *_: object) -> None: ...
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    made.url = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield made
-    http.shutdown()
-    http.server_close()
-    thread.join()
-
-
-class Context:
-    """A `core.check.Context` on one live integration."""
-
-    def __init__(self, integration: Integration[Any]) -> None:
-        self.integration = integration
-        self.timeout = 5.0
-        self.exchanges: list[Exchange] = []
-
-    def other(self, integration_id: str) -> Integration[Any]:
-        raise LookupError(integration_id)
-
-    def perform(self, operation: Operation, on: str = "") -> Observation:
-        observation = operation.perform(self.integration, self.timeout)
-        self.note(observation.exchange)
-        return observation
-
-    def note(self, exchange: Exchange | None) -> None:
-        if exchange is not None:
-            self.exchanges.append(exchange)
-
-    def progress(self, text: str) -> None: ...
-
-    def sleep(self, seconds: float) -> None: ...
-
-
-@dataclass
-class Ran:
-    check: Check
-    outcome: Outcome
-    exchanges: list[Exchange]
-
-    @property
-    def failed(self) -> list[Assertion]:
-        return [each for each in self.outcome.assertions if each.status == "failed"]
-
-    @property
-    def said(self) -> str:
-        return "\n".join(each.message for each in self.failed)
-
-    @property
-    def held(self) -> bool:
-        assert self.outcome.assertions
-        return not [each for each in self.failed if each.severity == "fail"]
-
-
-@dataclass
-class Desk:
-    """Reads declarations with the real loader, and runs their one exchange."""
-
-    folder: Path
-    opened: list[Integration[Any]] = field(default_factory=list)
-
-    def declare(self, exchanges: Any, url: str, **keys: Any) -> Any:
-        path = self.folder / "sysint.yaml"
-        whole = {"type": "rest", "url": url, "contract": {"exchanges": exchanges}, **keys}
-        path.write_text(json.dumps({"sysint": 1, "integrations": {"api": whole}}))
-        (declaration,) = load([path])
-        return declaration.integrations[0]
-
-    def checks(self, declared: Any) -> list[Check]:
-        from pytest_sysint.core.registry import kinds
-
-        return list(kinds().get("contract").checks(declared))
-
-    def run(self, exchange: Any, url: str, **keys: Any) -> Ran:
-        declared = self.declare([exchange], url, **keys)
-        (check,) = self.checks(declared)
-        integration = declared.cls(declared.settings)
-        self.opened.append(integration)
-        context = Context(integration)
-        return Ran(check, check.run(context), context.exchanges)
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
-    yield made
-    for integration in made.opened:
-        integration.close()
-
-
-def refused(desk: Desk, exchange: Any) -> str:
-    with pytest.raises(Exception, match="problem") as caught:
-        desk.declare([exchange], "http://127.0.0.1:1")
-    return str(caught.value)
+    with declaring(tmp_path) as made:
+        yield made
 
 
 @dataclass
@@ -219,7 +76,7 @@ MADE_AND_READ = {
 
 def test_steps_take_from_each_other_and_clean_up(server: Server, desk: Desk) -> None:
     server.app = residents = Residents()
-    ran = desk.run(MADE_AND_READ, server.url)
+    ran = desk.exchange(MADE_AND_READ, server.url)
     assert ran.held, ran.said
     assert not ran.failed
     assert server.lines == ["POST /residents", "GET /residents/42", "GET /residents/42", "DELETE /residents/42"]
@@ -238,7 +95,7 @@ def test_steps_take_from_each_other_and_clean_up(server: Server, desk: Desk) -> 
 )
 def test_the_step_that_breaks_is_named(server: Server, desk: Desk, fault: str, said: str) -> None:
     server.app = Residents(fault)
-    ran = desk.run(MADE_AND_READ, server.url)
+    ran = desk.exchange(MADE_AND_READ, server.url)
     assert not ran.held
     assert said in ran.said
     assert "curl" in ran.outcome.reproduce
@@ -247,7 +104,7 @@ def test_the_step_that_breaks_is_named(server: Server, desk: Desk, fault: str, s
 
 def test_what_cannot_be_cleaned_up_is_a_warning(server: Server, desk: Desk) -> None:
     server.app = Residents("keeps")
-    ran = desk.run(MADE_AND_READ, server.url)
+    ran = desk.exchange(MADE_AND_READ, server.url)
     assert ran.held
     (warning,) = ran.failed
     assert warning.severity == "warn"
@@ -256,24 +113,24 @@ def test_what_cannot_be_cleaned_up_is_a_warning(server: Server, desk: Desk) -> N
 
 def test_cleanup_is_done_after_a_failure(server: Server, desk: Desk) -> None:
     server.app = residents = Residents("other id")
-    desk.run(MADE_AND_READ, server.url)
+    desk.exchange(MADE_AND_READ, server.url)
     assert server.lines[-1] == "DELETE /residents/42"
     assert not residents.kept
 
 
 def test_cleanup_of_what_was_never_made_is_left_out(server: Server, desk: Desk) -> None:
     server.app = Residents("no id")
-    desk.run(MADE_AND_READ, server.url)
+    desk.exchange(MADE_AND_READ, server.url)
     assert server.lines == ["POST /residents"]
 
 
 def test_an_exchange_of_one_operation_is_a_check(server: Server, desk: Desk) -> None:
     server.app = lambda asked: (200, {"status": "ok"})
-    ran = desk.run({"request": "GET /status", "expect": {"$.status": "ok"}, "severity": "low"}, server.url)
+    ran = desk.exchange({"request": "GET /status", "expect": {"$.status": "ok"}, "severity": "low"}, server.url)
     assert ran.held
     assert (ran.check.name, ran.check.severity, ran.check.effect) == ("GET /status", "low", "read")
     assert {each.name for each in ran.outcome.assertions} == {"status", "$.status"}
-    ran = desk.run({"request": "GET /status", "expect": {"$.status": "down"}}, server.url)
+    ran = desk.exchange({"request": "GET /status", "expect": {"$.status": "down"}}, server.url)
     assert ran.said == '$.status was "ok", expected "down"'
 
 
@@ -287,8 +144,246 @@ def test_a_conversation_that_breaks_says_in_which_step_and_is_not_written_twice(
 
     server.app = app
     with pytest.raises(CallError) as caught:
-        desk.run(MADE_AND_READ, server.url)
+        desk.exchange(MADE_AND_READ, server.url)
     assert str(caught.value).startswith("step 2, read it: ")
     assert not caught.value.transient
     assert [each.name for each in caught.value.partial.assertions][:1] == ["status (step 1)"]
     assert server.lines[-1] == "DELETE /residents/42"
+
+
+def test_captured_values_keep_their_type_and_become_text_where_only_text_fits(server: Server, desk: Desk) -> None:
+    def app(asked: Asked) -> Answer:
+        if asked.path == "/first":
+            return 200, {"number": 7, "yes": True, "part": {"a": [1]}, "name": "a b/c"}
+        return 200, {"got": asked.body, "path": asked.path, "headers": asked.headers}
+
+    server.app = app
+    steps = [
+        {
+            "request": "GET /first",
+            "capture": {"number": "$.number", "yes": "$.yes", "part": "$.part", "name": "$['name']"},
+        },
+        {
+            "request": "POST /second/{name}/{number}",
+            "headers": {"X-Number": "{number}", "X-Yes": "{yes}"},
+            "json": {"n": "{number}", "y": "{yes}", "p": "{part}", "t": "<{number} {yes}>", "plain": "{{number}}"},
+            "expect": {
+                "$.got": {
+                    "equals": {"n": 7, "y": True, "p": {"a": [1]}, "t": "<7 true>", "plain": "{{number}}"},
+                },
+                "$.path": "/second/a%20b%2Fc/7",
+                "$.headers['x-number']": "7",
+                "$.headers['x-yes']": "true",
+            },
+        },
+    ]
+    ran = desk.exchange({"name": "types", "steps": steps}, server.url)
+    assert ran.held, ran.said
+    assert server.seen[-1].body["plain"] == "{number}"
+
+
+def test_a_location_may_be_a_whole_url_of_the_integration_and_no_other(server: Server, desk: Desk) -> None:
+    where = {"to": f"{server.url}/api/residents/7"}
+
+    def app(asked: Asked) -> Answer:
+        return (201, {}, {"location": where["to"]}) if asked.method == "POST" else (200, {"path": asked.path})
+
+    server.app = app
+    steps = [
+        {"request": "POST /residents", "json": {}, "capture": {"where": "headers.location"}},
+        {"request": "GET {where}", "expect": {"$.path": "/api/residents/7"}},
+    ]
+    ran = desk.exchange({"name": "location", "steps": steps}, f"{server.url}/api")
+    assert ran.held, ran.said
+    where["to"] = "http://elsewhere.example/api/residents/7"
+    ran = desk.exchange({"name": "location", "steps": steps}, f"{server.url}/api")
+    assert "leads to another host than the integration's" in ran.said
+    assert server.lines[-1] == "POST /api/residents"
+
+
+def test_each_run_has_a_unique_value_of_its_own(server: Server, desk: Desk) -> None:
+    server.app = lambda asked: (200, {})
+    exchange = {"request": "POST /residents", "json": {"a": "{unique}", "b": "x-{unique}"}}
+    desk.exchange(exchange, server.url)
+    desk.exchange(exchange, server.url)
+    first, second = (asked.body for asked in server.seen)
+    assert first["b"] == f"x-{first['a']}"
+    assert first["a"] != second["a"]
+    assert len(first["a"]) == 12
+
+
+def test_a_captured_secret_is_masked(server: Server, desk: Desk) -> None:
+    from pytest_sysint.core.secrets import redact
+
+    server.app = lambda asked: (200, {"access": "s3cr3t-of-the-answer"})
+    steps = [
+        {"request": "POST /login", "json": {}, "capture": {"token": "$.access"}},
+        {"request": "GET /me", "headers": {"X-Session": "{token}"}},
+    ]
+    desk.exchange({"name": "login", "steps": steps}, server.url)
+    assert redact("it was s3cr3t-of-the-answer") == "it was ***"
+
+
+def test_a_step_may_wait_until_it_holds(server: Server, desk: Desk) -> None:
+    states = iter(["queued", "queued", "done"])
+    server.app = lambda asked: (202, {"id": 1}) if asked.method == "POST" else (200, {"state": next(states)})
+    steps = [
+        {"request": "POST /jobs", "json": {}, "capture": {"id": "$.id"}},
+        {"request": "GET /jobs/{id}", "expect": {"$.state": "done"}, "poll": {"timeout": "5s", "interval": "10ms"}},
+    ]
+    ran = desk.exchange({"name": "a job is done", "steps": steps}, server.url)
+    assert ran.held, ran.said
+    assert ran.outcome.metrics["polls"] == 3
+    assert ran.check.poll is not None
+
+
+def test_it_is_for_every_type_with_operations(desk: Desk, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "t.db")) as database:
+        database.executescript("CREATE TABLE t (id INTEGER, name TEXT); INSERT INTO t VALUES (7, 'Ada');")
+    exchange = {
+        "name": "a row is found again",
+        "steps": [
+            {"query": "SELECT id, name FROM t", "capture": {"id": "$[0].id", "name": "$[0]['name']"}},
+            {
+                "query": "SELECT count(*) AS n FROM t WHERE id = :id AND name = :name",
+                "params": {"id": "{id}", "name": "{name}"},
+                "expect": {"$[0].n": 1},
+            },
+        ],
+    }
+    ran = desk.exchange(exchange, f"sqlite:///{tmp_path}/t.db", type="sql")
+    assert ran.held, ran.said
+    exchange["steps"][1]["params"]["id"] = "x{id}"
+    ran = desk.exchange(exchange, f"sqlite:///{tmp_path}/t.db", type="sql")
+    assert ran.said.startswith("step 2, SELECT count(*)")
+    assert ran.said.endswith("$[0].n was 0, expected 1")
+
+
+def one(**keys: Any) -> dict[str, Any]:
+    return {"exchanges": [{"request": "GET /x", **keys}]}
+
+
+@pytest.mark.parametrize(
+    ("contract", "said"),
+    [
+        ({"exchanges": []}, "exchanges: expected a list of exchanges"),
+        ({"exchanges": {"request": "GET /x"}}, "expected a list of exchanges"),
+        ({"exchanges": ["GET /x"]}, "exchanges[0]: expected an exchange"),
+        ({"exchanges": [{"name": "x", "steps": []}]}, "exchanges[0].steps: expected a list of steps"),
+        ({"exchanges": [{"steps": [{"request": "GET /x"}]}]}, "an exchange of several steps needs a `name`"),
+        ({"exchanges": [{"name": "x", "steps": ["GET /x"]}]}, "expected a step, a map with one operation"),
+        (one(capturee={"id": "$.id"}), "did you mean 'capture'?"),
+        (one(capture="$.id"), "expected names and what they take"),
+        (one(capture={"a-b": "$.id"}), "'a-b' is no name"),
+        (one(capture={"unique": "$.id"}), "'unique' is always there"),
+        (one(capture={"id": 3}), "expected a path such as $.id"),
+        (one(capture={"id": "$.["}), "is not a JSONPath"),
+        (one(query={"a": "{id}"}), "exchanges[0].query.a: nothing is captured as 'id' before this"),
+        ({"exchanges": [{"request": "GET /{id}"}]}, "exchanges[0].request: nothing is captured as 'id' before this"),
+        (one(cleanup=[{"request": "DELETE /{idd}"}], capture={"id": "$.id"}), "did you mean 'id'?"),
+        (one(severity="grave"), "unknown word 'grave'"),
+        (one(problem=False), "problem: expected true"),
+        (one(expect={}), "an empty expectation"),
+        (
+            {"exchanges": [{"name": "x", "steps": [{"request": "GET /x"}], "expect": {"status": 1}}]},
+            "put `expect` into",
+        ),
+        ({"exchanges": [{"name": "x", "steps": [{"request": "GET /x"}], "stepps": 1}]}, "did you mean 'steps'?"),
+        (
+            {"exchanges": [{"name": "x", "steps": [{"request": "GET /x", "severity": "low"}]}]},
+            "steps[0].severity: `severity` is of the whole exchange",
+        ),
+        ({"exchanges": [{"name": "a b", "request": "GET /"}, {"name": "A B", "request": "GET /"}]}, "has this name"),
+        ({"exchanges": [{"request": "GET x"}]}, "expected a method and a path"),
+        (
+            {
+                "exchanges": [
+                    {"name": "x", "steps": [{"request": "GET /", "capture": {"id": 1}}, {"request": "GET /{id}"}]}
+                ]
+            },
+            "1 problem",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_when_it_is_read(desk: Desk, contract: Any, said: str) -> None:
+    assert said in desk.refused(contract)
+
+
+def test_unnamed_exchanges_are_told_apart(desk: Desk) -> None:
+    declared = desk.declare({"exchanges": [{"request": "GET /x"}, {"request": "GET /x"}]}, "http://127.0.0.1:1")
+    assert [check.slug for check in desk.checks(declared)] == ["exchange-get-x", "exchange-get-x-2"]
+
+
+def test_an_exchange_may_be_for_some_tenants(desk: Desk) -> None:
+    path = desk.write(
+        "tenants.sysint.yaml",
+        """sysint: 1
+tenants: [oakwood, elmhurst]
+integrations:
+  api:
+    type: rest
+    url: http://127.0.0.1:1
+    tenants: all
+    contract:
+      exchanges:
+        - {request: GET /everyone}
+        - {request: GET /oakwood, tenants: [oakwood], timeout: 1s, tags: [slow], retry: {attempts: 1}}
+""",
+    )
+    from pytest_sysint.declaration import load
+
+    (declaration,) = load([path])
+    found = [(check.tenant, check.name) for each in declaration.integrations for check in desk.checks(each)]
+    assert found == [("oakwood", "GET /everyone"), ("oakwood", "GET /oakwood"), ("elmhurst", "GET /everyone")]
+    last = desk.checks(declaration.integrations[0])[1]
+    assert (last.timeout, last.tags, last.retry.attempts, last.line) == (1.0, ("slow",), 1, 11)
+
+
+RUN = """sysint: 1
+environments: {{local: {{allow: [read, write]}}}}
+integrations:
+  care:
+    type: rest
+    url: {url}
+    contract:
+      exchanges:
+        - name: a resident is made and read
+          steps:
+            - request: POST /residents
+              json: {{given: Ada}}
+              capture: {{id: $.id}}
+            - name: read it
+              request: GET /residents/{{id}}
+              expect: {{$.id: "{{id}}", $.given: Ada}}
+          cleanup:
+            - request: DELETE /residents/{{id}}
+"""
+
+
+@pytest.mark.parametrize("fault", ["", "other id"])
+def test_a_whole_run_shows_the_step_and_a_command(server: Server, pytester: pytest.Pytester, fault: str) -> None:
+    residents = Residents(fault)
+    server.app = lambda asked: (200, {}) if asked.path == "/" else residents(asked)
+    pytester.makefile(".yaml", sysint=RUN.format(url=server.url))
+    options = ("--sysint", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    found = pytester.runpytest_subprocess(*options, timeout=60)
+    found.assert_outcomes(passed=1 if fault else 2, failed=1 if fault else 0)
+    if fault:
+        found.stdout.fnmatch_lines(
+            [
+                "*check  contract: a resident is made and read",
+                "*ok * step 1, POST /residents: captured id = 42",
+                "*FAIL * step 2, read it: $.id was 43, expected 42",
+                f"*try * curl * {server.url}/residents/42",
+            ]
+        )
+    assert not residents.kept
+
+
+def test_a_write_is_refused_where_only_reading_is_allowed(server: Server, pytester: pytest.Pytester) -> None:
+    server.app = lambda asked: (200, {})
+    pytester.makefile(".yaml", sysint=RUN.format(url=server.url).replace("[read, write]", "[read]"))
+    options = ("--sysint", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    found = pytester.runpytest_subprocess(*options, timeout=60)
+    found.assert_outcomes(passed=1, skipped=1)
+    assert not [line for line in server.lines if "residents" in line]
