@@ -63,7 +63,8 @@ def serving() -> Iterator[Server]:
             made.seen.append(asked)
             status, body, *more = made.app(asked)
             given = {"content-type": "application/json", **(more[0] if more else {})}
-            text = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            plain = body if isinstance(body, bytes) else json.dumps(body).encode()
+            text = b"" if body is None else body.encode() if isinstance(body, str) else plain
             self.send_response(status)
             for name, value in {**given, "content-length": str(len(text))}.items():
                 self.send_header(name, value)
