@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_sysint.checks._causes import cause_of, cause_of_error
 from pytest_sysint.core.check import Check, Context, Outcome, Poll
@@ -34,7 +34,7 @@ def check_of(kind: str, item: DeclaredCheck, declared: DeclaredIntegration) -> C
         kind=kind,
         integration_id=declared.id,
         tenant=declared.tenant,
-        run=Judged(item.operation, _expectations(item), item.poll, declared.tenant),
+        run=Judged(item.operation, expectations_of(item), item.poll, declared.tenant),
         severity=item.severity or declared.severity,
         effect=item.operation.effect(),
         timeout=item.timeout or declared.timeout,
@@ -48,11 +48,22 @@ def check_of(kind: str, item: DeclaredCheck, declared: DeclaredIntegration) -> C
     )
 
 
-def _expectations(item: DeclaredCheck) -> tuple[Expectation, ...]:
-    """What is declared, and of the operation's own what is not said otherwise: a fast 500 is no success."""
+class Judge(Protocol):
+    """Judges what an operation brought back: a compiled `expect:`, or something like it."""
+
+    def judge(self, observation: Observation, tenant: str) -> tuple[Assertion, ...]:
+        """The assertions; never an exception for what was observed."""
+
+
+def expectations_of(item: DeclaredCheck, default: Mapping[str, Any] | None = None) -> tuple[Expectation, ...]:
+    """What is declared, and of the default what is not said otherwise: a fast 500 is no success.
+
+    `default` is the operation's own unless another one is given.
+    """
     declared = (item.expectation,) if item.expectation is not None else ()
     named = {subject for each in declared for subject in each.subjects}
-    rest = {subject: matcher for subject, matcher in item.operation.default_expect().items() if subject not in named}
+    default = item.operation.default_expect() if default is None else default
+    rest = {subject: matcher for subject, matcher in default.items() if subject not in named}
     return (*declared, compile_expectation(rest)) if rest else declared
 
 
@@ -64,7 +75,7 @@ class Judged:
     """
 
     operation: Operation
-    expectations: tuple[Expectation, ...] = ()
+    expectations: tuple[Judge, ...] = ()
     poll: Poll | None = None
     tenant: str = SHARED
 

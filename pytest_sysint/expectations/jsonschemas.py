@@ -1,4 +1,4 @@
-"""JSON Schemas written in a declaration: checked when they are read, and never fetched from anywhere."""
+"""JSON Schemas of a declaration: checked when they are read, and never fetched from anywhere."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
+    from referencing import Registry as Documents
 
 
-def compile_schema(raw: Mapping[str, Any]) -> Validator:
-    """A validator for an inline schema, of draft 2020-12 unless `$schema` says otherwise.
+def compile_schema(raw: Mapping[str, Any], beside: Documents[Any] | None = None) -> Validator:
+    """A validator for a schema, of draft 2020-12 unless `$schema` says otherwise.
+
+    `beside` are other documents that it may refer to; whether its references lead to one is for the caller to see.
 
     Raises:
         ValueError: when it is no valid schema, or refers to something outside of itself.
@@ -26,8 +29,10 @@ def compile_schema(raw: Mapping[str, Any]) -> Validator:
         kind.check_schema(raw, format_checker=kind.FORMAT_CHECKER)
     except SchemaError as error:
         raise ValueError(f"not a valid JSON Schema: {error.json_path}: {error.message}") from None
-    _check_references(raw)
-    found: Validator = kind(raw, registry=Registry(), format_checker=_formats())
+    if beside is None:
+        _check_references(raw)
+    registry: Documents[Any] = Registry() if beside is None else beside
+    found: Validator = kind(raw, registry=registry, format_checker=_formats())
     return found
 
 

@@ -73,6 +73,20 @@ def subject(written: str) -> Subject:
     return _Fact(tuple(written.split(".")))
 
 
+def locate(written: str, payload: Any) -> list[tuple[str | int, ...]]:
+    """The way to each node that a JSONPath selects: keys and indices, from the payload.
+
+    Raises:
+        ValueError: when it is no JSONPath of RFC 9535.
+
+    """
+    if not written.startswith("$"):
+        raise ValueError(f"'{written}' is not a JSONPath (RFC 9535): it begins with `$`")
+    if not isinstance(payload, (list, tuple, Mapping)):
+        return []
+    return [node.parts for node in _path(written).compiled.finditer(payload)]
+
+
 @dataclass(frozen=True, slots=True)
 class Given(Subject):
     """The payload itself; where nothing is there, the fact `lacking` says what is there instead."""
