@@ -142,7 +142,7 @@ def kept(environment, key):
 
 def audited(estate, reference):
     found = estate.audit.get("/events", params={"tenant": "oakwood", "limit": 500}).json()["items"]
-    return tuple(sorted(item["entityType"] for item in found if item["details"]["requestId"] == reference))
+    return tuple(sorted(item["entityType"] for item in found if item["details"].get("requestId") == reference))
 
 
 def columns(environment):
