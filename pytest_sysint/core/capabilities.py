@@ -5,9 +5,9 @@ Every method is thread-safe, takes its timeout in seconds and raises `core.error
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.integration import Observation
@@ -98,6 +98,27 @@ class Stores(Protocol):
     def list(self, prefix: str, timeout: float) -> Observation: ...
 
     def delete(self, path: str, timeout: float) -> Observation: ...
+
+
+class Batch(NamedTuple):
+    """Some rows of many."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    """Of each row the values, plain JSON ones, in the order of the columns."""
+    sparse: bool = False
+    """Whether rows need not all have the same columns, as documents: one that is not there means null."""
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """An operation that can also give all its rows, batch by batch, in little memory however many they are."""
+
+    def stream(self, integration: Any, timeout: float) -> Generator[Batch, None, None]:
+        """The rows; at least one batch, so that the columns are known. All together may take `timeout` seconds.
+
+        Close it when you stop before its end: it gives back what it holds.
+        """
 
 
 @runtime_checkable

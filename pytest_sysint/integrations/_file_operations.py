@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Generator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pytest_sysint.core.capabilities import Batch
 from pytest_sysint.core.errors import CallError, Garbled, Rejected
 from pytest_sysint.core.integration import Measure, Observation, Operation, Stopwatch, exchange
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import Size
+from pytest_sysint.integrations._file_rows import BATCH, Rows
 from pytest_sysint.integrations._files import LISTED, outside
 
 _LEAST = 0.001  # a timeout of zero means "do not wait at all" to a socket
@@ -125,6 +129,16 @@ class List(_ByHand):
         observation: Observation = integration.list(self.list, timeout, self.limit)
         return observation
 
+    def stream(self, integration: Any, timeout: float) -> Generator[Batch, None, None]:
+        """All of them; `limit` does not count here."""
+        columns = ("path", "size", "modified", "etag")
+        entries = integration.walk(self.list, timeout)
+        while True:
+            facts = [entry.facts() for entry in islice(entries, BATCH)]
+            yield Batch(columns, [[each[column] for column in columns] for each in facts])
+            if len(facts) < BATCH:
+                return
+
 
 class Delete(_ByHand):
     """Remove a file; that there is none is no error."""
@@ -206,4 +220,4 @@ class FreeRatio(Measure):
         return free / total if total else None
 
 
-OPERATIONS: tuple[type[Operation], ...] = (Get, Stat, List, Put, Delete, RoundTrip)
+OPERATIONS: tuple[type[Operation], ...] = (Get, Stat, List, Rows, Put, Delete, RoundTrip)

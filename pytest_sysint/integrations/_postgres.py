@@ -69,8 +69,12 @@ class Session:
 
         return psycopg.ClientCursor(self.connection).mogrify(text, params) if params else text
 
-    def run(self, sql: str, timeout: float, max_rows: int, copy: bytes | None = None) -> list[Result]:
+    def run(
+        self, sql: str, timeout: float, max_rows: int, copy: bytes | None = None, *, whole: bool = False
+    ) -> list[Result]:
         """Carry out one text of one or several statements; `copy` is what a COPY FROM STDIN gets.
+
+        `whole` takes each result at once, and not row by row: for those that are known to be small.
 
         After an error the session is closed, unless the server itself ended the statement.
 
@@ -80,7 +84,7 @@ class Session:
         """
         talk = _Talk(self.connection, self._where, timeout, max_rows)
         try:
-            talk.hold(sql.encode(), copy)
+            talk.hold(sql.encode(), copy, whole=whole)
         except BaseException:
             self._pg.finish()
             raise
@@ -106,11 +110,12 @@ class _Talk:
         self._max_rows = max_rows
         self._growing: Result | None = None
 
-    def hold(self, sql: bytes, copy: bytes | None) -> None:
+    def hold(self, sql: bytes, copy: bytes | None, *, whole: bool = False) -> None:
         from psycopg.pq import ExecStatus as Status
 
         self._attempt(lambda: self._pg.send_query(sql))
-        self._pg.set_single_row_mode()
+        if not whole:
+            self._pg.set_single_row_mode()
         self._flush()
         while (got := self._next()) is not None:
             if got.status in (Status.SINGLE_TUPLE, Status.TUPLES_OK):
@@ -125,7 +130,7 @@ class _Talk:
                 raise Rejected("COPY cannot be used in a query", hint="read with SELECT, load data with `seed:`")
 
     def _take(self, got: PGresult, last: bool) -> None:
-        """One row of a result, or its end."""
+        """One row of a result, or its end; or all of it."""
         result, first = self._growing, self._growing is None
         if result is None:
             names = [(got.fname(index) or b"").decode("utf-8", "replace") for index in range(got.nfields)]
@@ -135,11 +140,12 @@ class _Talk:
         if last:
             changed = not (got.command_status or b"").startswith((b"SELECT", b"FETCH"))
             result.affected = (got.command_tuples or 0) if changed else 0
+        if not got.ntuples:
             return
-        if len(result.rows) == self._max_rows:
+        if len(result.rows) + got.ntuples > self._max_rows:
             raise too_many(self._max_rows)
         self._transformer.set_pgresult(got, set_loaders=first)
-        result.rows.append(self._transformer.load_row(0, tuple) or ())
+        result.rows += self._transformer.load_rows(0, got.ntuples, tuple)
 
     def _next(self) -> PGresult | None:
         while self._pg.is_busy():

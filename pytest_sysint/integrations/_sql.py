@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from pytest_sysint.core.capabilities import Batch
 from pytest_sysint.core.errors import CallError, Rejected, TooLarge, did_you_mean
 from pytest_sysint.core.integration import Observation, Operation, Stopwatch, clip, exchange
 from pytest_sysint.core.records import Effect
@@ -39,6 +40,10 @@ _SESSION = frozenset(
 _TRANSACTION = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"})
 _DESTROYS = frozenset({"DROP", "TRUNCATE", "DELETE"})
 _CHANGES = frozenset({"INSERT", "UPDATE", "MERGE", "DELETE", "TRUNCATE", "DROP"})
+GIVES_ROWS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+"""How statements begin whose rows can be read one after another."""
+BATCH = 2000
+"""How many rows are read at once of a query whose rows are streamed."""
 _ORDER: tuple[Effect, ...] = ("read", "write", "destructive")
 
 
@@ -187,6 +192,11 @@ class Query(Operation):
         found: Observation = integration.query(self.query, self.params, timeout, max_rows=self.max_rows)
         return found
 
+    def stream(self, integration: Any, timeout: float) -> Generator[Batch, None, None]:
+        """All rows of the last statement, in batches; `max_rows` does not count here."""
+        batches: Generator[Batch, None, None] = integration.stream(self.query, self.params, timeout)
+        return batches
+
     def reproduce(self, integration: Any) -> str:
         return str(integration.reproduce_query(self.query, self.params))
 
@@ -201,6 +211,23 @@ def refuse_params(script: Script, params: Mapping[str, Any]) -> None:
     wrong = check_params(script, params)
     if wrong:
         raise CallError(wrong, rung="read")
+
+
+def streamable(text: str, params: Mapping[str, Any]) -> tuple[str, str]:
+    """(what is carried out first, the statement whose rows are read).
+
+    Raises:
+        CallError: when the parameters do not fit, or it does more than to read.
+
+    """
+    script = read(text)
+    refuse_params(script, params)
+    last = script.statements[-1]
+    if script.effect != "read" or script.steers or last.first not in GIVES_ROWS:
+        hint = "only a SELECT, WITH, VALUES or TABLE is read row by row; SET and the like may stand before it"
+        raise Rejected("the query does more than to read rows, or gives none", hint=hint)
+    *before, query = split(text)
+    return ";\n".join(before), query
 
 
 def too_many(limit: int) -> TooLarge:

@@ -7,12 +7,13 @@ import shlex
 import socket
 import struct
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from pytest_sysint.core.capabilities import Batch
 from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.errors import CallError, Garbled, Rejected, TlsFailed
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
@@ -25,7 +26,19 @@ from pytest_sysint.integrations._postgres_description import SECTIONS, describe
 from pytest_sysint.integrations._postgres_measures import MEASURES
 from pytest_sysint.integrations._postgres_recipes import RECIPES
 from pytest_sysint.integrations._rest import Rest
-from pytest_sysint.integrations._sql import Query, Script, Statement, literal, observe, read, refuse_params, seed_files
+from pytest_sysint.integrations._sql import (
+    BATCH,
+    Query,
+    Script,
+    Statement,
+    literal,
+    observe,
+    read,
+    refuse_params,
+    seed_files,
+    streamable,
+    unique,
+)
 from pytest_sysint.integrations._tls import Tls, context_for, trust_file
 
 REST: Rest[Session] = Rest(64)
@@ -152,6 +165,36 @@ class PostgreSQL(Integration[Settings]):
         last = next((result for result in reversed(results) if result.columns), Result())
         return observe(text, params, last.columns, last.rows, sum(result.affected for result in results), watch)
 
+    def stream(self, text: str, params: Mapping[str, Any], timeout: float) -> Generator[Batch, None, None]:
+        """The rows of a query that only reads, by a cursor of the server, in a read-only transaction of its own.
+
+        Raises:
+            CallError: as `query`.
+
+        """
+        before, query = streamable(text, params)
+        watch = Stopwatch()
+
+        def left() -> float:
+            return max(timeout - watch.elapsed(), 0.001)
+
+        session = self._connect(timeout)
+        try:
+            body, asked = (session.write(_placed(read(part), params), params) for part in (before, query))
+            head = ["BEGIN READ ONLY", f"SET LOCAL statement_timeout = {max(1, int(timeout * 1000))}"]
+            if self.settings.search_path:
+                head.append(f"SET LOCAL search_path = {self.settings.search_path}")
+            session.run(
+                f"{'; '.join(head)};\n{body}\n;DECLARE sysint_rows NO SCROLL CURSOR FOR {asked}", left(), 10_000
+            )
+            while True:
+                (got,) = session.run(f"FETCH {BATCH} FROM sysint_rows", left(), BATCH, whole=True)
+                yield Batch(unique(got.columns), got.rows)
+                if len(got.rows) < BATCH:
+                    return
+        finally:
+            session.close()
+
     def value(self, sql: str, timeout: float) -> Any:
         """The first value of the first row; None without a row."""
         rows = self.query(sql, {}, timeout).payload
@@ -176,8 +219,7 @@ class PostgreSQL(Integration[Settings]):
     def _carry_out(
         self, session: Session, script: Script, params: Mapping[str, Any], timeout: float, max_rows: int
     ) -> list[Result]:
-        escape = (lambda piece: piece.replace("%", "%%")) if params else str
-        body = session.write(script.write(lambda name: f"%({name})s", escape), params)
+        body = session.write(_placed(script, params), params)
         if script.steers or any(map(_alone, script.statements)):
             if self.read_only:
                 hint = "this environment allows reading only: leave BEGIN, COMMIT and the like to the check"
@@ -268,6 +310,12 @@ class PostgreSQL(Integration[Settings]):
         url = f"postgresql://{place}/{self.words.get('dbname', '')}{f'?{query}' if query else ''}"
         sql = read(" ".join(text.split()) if "--" not in text else text).write(lambda name: literal(params[name]))
         return f"psql {shlex.quote(url)} -c {shlex.quote(redact(sql))}"
+
+
+def _placed(script: Script, params: Mapping[str, Any]) -> str:
+    """The script with psycopg's placeholders."""
+    escape = (lambda piece: piece.replace("%", "%%")) if params else str
+    return script.write(lambda name: f"%({name})s", escape)
 
 
 def _alone(statement: Statement) -> bool:

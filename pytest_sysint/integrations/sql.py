@@ -5,15 +5,16 @@ from __future__ import annotations
 import shlex
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from pydantic import Field
 
+from pytest_sysint.core.capabilities import Batch
 from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.errors import CallError, Rejected, TimedOut
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
@@ -24,14 +25,19 @@ from pytest_sysint.core.secrets import learn, learn_url, redact, reveal
 from pytest_sysint.integrations._deadline import within
 from pytest_sysint.integrations._net import network_rungs, too_late
 from pytest_sysint.integrations._sql import (
+    BATCH,
+    GIVES_ROWS,
     Query,
     literal,
     observe,
+    plain,
     read,
     refuse_params,
     seed_files,
     split,
+    streamable,
     too_many,
+    unique,
 )
 from pytest_sysint.integrations._sql_description import SECTIONS, describe
 from pytest_sysint.integrations._sql_errors import explain
@@ -39,8 +45,8 @@ from pytest_sysint.integrations._sql_errors import explain
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
+T = TypeVar("T")
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521, "cockroachdb": 26257}
-_ROWS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 
 
 class Settings(BaseSettings):
@@ -170,16 +176,47 @@ class Sql(Integration[Settings]):
         columns, rows, affected = self._call(act, timeout)
         return observe(text, params, columns, rows, affected, watch)
 
+    def stream(self, text: str, params: Mapping[str, Any], timeout: float) -> Generator[Batch, None, None]:
+        """The rows of a query that only reads, on a connection of its own, as far as the driver can read in parts.
+
+        Raises:
+            CallError: as `query`.
+
+        """
+        before, query = streamable(text, params)
+        watch = Stopwatch()
+        held: list[Any] = []
+
+        def call(act: Callable[[], T]) -> T:
+            return self._timely(act, max(timeout - watch.elapsed(), 0.001), held)
+
+        with self._one_at_a_time:
+            connection = call(self.client.connect)
+            held.append(connection.connection.dbapi_connection)
+            try:
+                for statement in split(before):
+                    call(partial(self._execute, connection, statement, params)).close()
+                result = call(partial(self._execute, connection, query, params))
+                columns = unique(list(result.keys()))
+                while True:
+                    rows = call(partial(result.fetchmany, BATCH))
+                    yield Batch(columns, [[plain(value) for value in row] for row in rows])
+                    if len(rows) < BATCH:
+                        return
+            finally:
+                connection.close()
+
     def _execute(self, connection: Connection, statement: str, params: Mapping[str, Any]) -> Any:
         script = read(statement)
-        if script.statements[0].first in _ROWS and script.effect == "read":
+        if script.statements[0].first in GIVES_ROWS and script.effect == "read":
             connection = connection.execution_options(stream_results=True)
         written, values = _for_driver(statement, params, connection.dialect.paramstyle)
         return connection.exec_driver_sql(written, values)
 
     def _call(self, act: Callable[[Connection], Any], timeout: float) -> Any:
         """Run `act` with a connection and within the time; what it did is kept, unless the environment is read-only."""
-        engine, where, held = self.client, self.where, []
+        engine = self.client
+        held: list[Any] = []
 
         def work() -> Any:
             with self._one_at_a_time, engine.connect() as connection:
@@ -191,6 +228,12 @@ class Sql(Integration[Settings]):
                     connection.commit()
                 return found
 
+        return self._timely(work, timeout, held)
+
+    def _timely(self, act: Callable[[], T], timeout: float, held: list[Any]) -> T:
+        """What `act` gives within the time; the driver's connections that are held by then are told to stop, if not."""
+        where = self.where
+
         def late() -> TimedOut:
             for connection in held:
                 stop = getattr(connection, "interrupt", None) or getattr(connection, "cancel", None)
@@ -199,7 +242,7 @@ class Sql(Integration[Settings]):
             return too_late(where, "read" if held else "authentication", timeout)
 
         try:
-            return within(timeout, work, late)
+            return within(timeout, act, late)
         except CallError:
             raise
         except Exception as error:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,11 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from fixtures.estate import tokens
+from fixtures.estate.config import brokers
+from fixtures.estate.names import TOPICS
 from pytest_sysint.core.provisioning import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +38,10 @@ T = TypeVar("T")
 
 
 @dataclass
-class Service:
-    """A started service."""
+class Caller:
+    """Somebody who calls a service."""
 
     url: str
-    process: subprocess.Popen[bytes]
-    log: Path
 
     def call(
         self, method: str, path: str, *, tenant: str = "oakwood", role: str = "manager", **options: Any
@@ -49,6 +54,14 @@ class Service:
 
     def post(self, path: str, json: Any = None, **options: Any) -> Any:
         return self.call("POST", path, json=json, **options)
+
+
+@dataclass
+class Service(Caller):
+    """A started service."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
 
     def stop(self) -> float:
         """End it by SIGTERM; how many seconds that took."""
@@ -87,6 +100,25 @@ def running(module: str, environment: Mapping[str, str]) -> Iterator[Service]:
         if process.poll() is None:
             service.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def within_this_process(app: Any, environment: Mapping[str, str]) -> Iterator[Caller]:
+    """A service on a thread: up in a moment, where a process of its own takes seconds."""
+    import uvicorn
+
+    with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as listener:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            eventually(lambda: server.started or not thread.is_alive())
+            yield Caller(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join(10)
 
 
 def _alive(service: Service) -> bool:
@@ -174,6 +206,42 @@ def s3(port: int = 0) -> Iterator[str]:
         server.stop()
 
 
+@contextmanager
+def sftp(folder: Path) -> Iterator[str]:
+    """An SFTP server whose root is the folder."""
+    import asyncssh
+
+    class Login(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            return (username, password) == ("homes", "the password")
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def opened(channel: Any) -> asyncssh.SFTPServer:
+        return asyncssh.SFTPServer(channel, chroot=str(folder).encode())
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        keys = {"server_host_keys": [key], "gss_host": None}
+        return await asyncssh.create_server(Login, "127.0.0.1", 0, sftp_factory=opened, **keys)
+
+    acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+    fingerprint = quote(key.get_fingerprint(), safe="")
+    try:
+        yield f"sftp://homes:the%20password@127.0.0.1:{acceptor.get_port()}/?host_key={fingerprint}"
+    finally:
+        loop.call_soon_threadsafe(acceptor.close)
+        asyncio.run_coroutine_threadsafe(acceptor.wait_closed(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
 class Inbox:
     """An aiosmtpd handler that keeps what it got."""
 
@@ -223,6 +291,30 @@ def estate(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         yield Estate(environment, care, notification, audit)
 
 
+@pytest.fixture(scope="session")
+def events(estate: Estate) -> Callable[[str], list[Any]]:
+    """`events(reference)`: what Kafka was told of a resident, topic by topic, each in its order."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    settings = {"bootstrap.servers": brokers(estate.environment["KAFKA_URL"]), "log_level": 0}
+
+    def read(reference: str) -> list[Any]:
+        consumer = Consumer({**settings, "group.id": uuid.uuid4().hex, "fetch.wait.max.ms": 10})
+        found: list[Any] = []
+        try:
+            topics = consumer.list_topics(timeout=5).topics
+            whole = [TopicPartition(topic, number, 0) for topic in TOPICS for number in topics[topic].partitions]
+            count = sum(consumer.get_watermark_offsets(each, timeout=5)[1] for each in whole)
+            consumer.assign(whole)
+            while len(found) < count:
+                found += consumer.consume(count - len(found), 1)
+        finally:
+            consumer.close()
+        return [json.loads(message.value()) for message in found if message.key() == reference.encode()]
+
+    return read
+
+
 @contextmanager
 def another_database(url: str) -> Iterator[str]:
     """A database of its own on the same server, with schema and seed."""
@@ -251,5 +343,16 @@ def secret() -> str:
 
 @pytest.fixture(scope="session")
 def start() -> SimpleNamespace:
-    """Context managers that start one more of something: `with start.service("care_api", environment) as care:`."""
-    return SimpleNamespace(service=running, database=another_database, kafka=kafka, s3=s3, smtp=smtp, inbox=Inbox)
+    """Context managers that start one more of something: `with start.service("care_api", environment) as care:`, or
+    `with start.here(care_api.app, environment) as care:`, which is quicker.
+    """
+    return SimpleNamespace(
+        service=running,
+        here=within_this_process,
+        database=another_database,
+        kafka=kafka,
+        s3=s3,
+        smtp=smtp,
+        sftp=sftp,
+        inbox=Inbox,
+    )

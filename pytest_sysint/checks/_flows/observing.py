@@ -237,9 +237,9 @@ class Seeker(Lookout):
         return self.sight.complete(at)
 
     def last_look(self) -> None:
-        if not (self.observer.counts or self.observer.fields):
-            return
-        left = iter([at for at, count in enumerate(self.sight.counts) if count])
+        once = not (self.observer.counts or self.observer.fields)
+        started = self.book.records.started
+        left = iter([at for at, count in enumerate(self.sight.counts) if started[at] and not (count and once)])
         lock = threading.Lock()
 
         def look() -> None:

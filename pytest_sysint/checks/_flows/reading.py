@@ -13,7 +13,7 @@ from pytest_sysint.checks._flows.mapping import read_map
 from pytest_sysint.checks._flows.places import Place, plain_steps, put, remove
 from pytest_sysint.checks._flows.plan import ANYWHERE, Journey, Malformed, Mode, Observer
 from pytest_sysint.checks._flows.rows import columns_of, read_document, read_rows
-from pytest_sysint.checks._flows.steps import BODY, Sample, Step, read_step, takes
+from pytest_sysint.checks._flows.steps import BODY, CONTENTS, Sample, Step, read_step, takes
 from pytest_sysint.checks._flows.subjects import read_expect
 from pytest_sysint.checks._flows.templates import names_in
 from pytest_sysint.checks._flows.values import BUILT_IN, CORRELATION, PER_RECORD, SYNTHETIC, Source, unknown
@@ -147,7 +147,7 @@ class _Reader:
 
     def _send(self) -> tuple[Step, Mapping[str, Place]]:
         keys, cls, rest = self._split(SendKeys, self.raw["send"], "to")
-        if self.rows and not any(key in rest for key in ("json", "text", "form", "body", "file")):
+        if self.rows and not any(key in rest for key in CONTENTS):
             rest = {**rest, BODY: "{row}"}
         at = self._token(keys)
         rest = _placed(rest, at)
@@ -308,8 +308,8 @@ class _Reader:
     def _spoilt(self, good: Step, keys: MalformedKeys, rest: Mapping[str, Any]) -> Step:
         """The operation that sends a malformed record: the good one, with what is said to be different."""
         raw = {**good.raw, **rest}
-        if {"text", BODY} <= raw.keys() and ("text" in rest) != (BODY in rest):
-            raw.pop(BODY if "text" in rest else "text")
+        if any(key in rest for key in CONTENTS):
+            raw = {key: value for key, value in raw.items() if key in rest or key not in CONTENTS}
         if (keys.set or keys.remove) and BODY not in raw:
             raise Mistakes(Mistake(("set" if keys.set else "remove",), "there is no `json:` to change"))
         for name, written in [*(("set", path) for path in keys.set), *(("remove", path) for path in keys.remove)]:

@@ -18,8 +18,8 @@ from pytest_sysint.core.integration import Stopwatch
 
 _STEP = 0.02
 _TELL = 2.0
-_MOST_GRACE = 5.0
-"""Seconds that is still waited, at most, for what is overdue: late is not lost."""
+_LEAST_GRACE, _MOST_GRACE = 1.0, 5.0
+"""Seconds that is still waited for what is overdue, within these bounds as long again: late is not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _grace(book: Book, sight: Sight) -> float:
     """How long is still waited for what is overdue; not where nothing is to come at all."""
     if "observed" in book.journey.expectation.subjects:
         return 0.0
-    return min(sight.observer.within, _MOST_GRACE)
+    return min(max(sight.observer.within, _LEAST_GRACE), _MOST_GRACE)
 
 
 def _settle(context: Context, book: Book) -> None:

@@ -21,6 +21,8 @@ from pytest_sysint.expectations import Expectation, compile_expectation
 
 BODY = "json"
 """The field of an operation that holds what is sent as a value."""
+CONTENTS = (BODY, "text", "body", "form", "file")
+"""The fields of operations that hold what is sent; one of them at a time."""
 _HEADERS = "headers"
 MARK = "x-sysint-synthetic"
 """The header that tells that a record was made up, and by which run, where the protocol has headers."""
