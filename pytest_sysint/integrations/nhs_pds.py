@@ -108,7 +108,6 @@ class Pds(HttpIntegration[Settings]):
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
         self._making = threading.RLock()
         self._last = threading.local()
-        self._hooked = False
 
     @cached_property
     def _control(self) -> Control | None:
@@ -195,10 +194,7 @@ class Pds(HttpIntegration[Settings]):
     @property
     def client(self) -> Any:
         client = super().client
-        with self._making:
-            if not self._hooked:
-                client.event_hooks = {"request": [self._complete]}
-                self._hooked = True
+        client.event_hooks = {"request": [self._complete]}
         return client
 
     def _complete(self, request: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pytest_sysint.core.errors import Unavailable
+from pytest_sysint.core.errors import Unavailable, UsageError, did_you_mean
 from pytest_sysint.core.provisioning import Place, Running
 from pytest_sysint.simulators._app import Simulator, words
 
@@ -80,6 +80,32 @@ def served(simulator: S, path: str) -> Iterator[Handle[S]]:
         yield Handle(simulator, origin, origin + path)
     finally:
         stop()
+
+
+def numbers_of(options: Mapping[str, str], defaults: Mapping[str, int]) -> dict[str, int]:
+    """The options that are whole numbers, with what they are when nothing is said.
+
+    Raises:
+        UsageError: for one that is none.
+
+    """
+    for name in defaults:
+        if not options.get(name, "0").isdigit():
+            raise UsageError(f"the option '{name}' of a simulator is a whole number, and not '{options[name]}'")
+    return {name: int(options.get(name, default)) for name, default in defaults.items()}
+
+
+def hold_to(options: Mapping[str, str], known: Iterable[str], name: str) -> None:
+    """Refuse options that a simulator does not have.
+
+    Raises:
+        UsageError: for the first of them.
+
+    """
+    allowed = set(known)
+    for word in options:
+        if word not in allowed:
+            raise UsageError(f"unknown option '{word}' of the simulator of {name}{did_you_mean(word, allowed)}")
 
 
 def faults_of(options: Mapping[str, str], known: Mapping[str, str]) -> list[str]:

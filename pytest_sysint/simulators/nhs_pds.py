@@ -306,20 +306,14 @@ def from_options(place: Place) -> Pds:
         UsageError: for a word that is not known.
 
     """
-    options = dict(place.options)
-    mode = options.get("mode", "application")
-    if mode not in MODES:
-        raise UsageError(f"unknown mode '{mode}'{did_you_mean(mode, MODES)}")
-    numbers = {"rate": str(RATE), "retry_after": "5", **options}
-    for name in ("rate", "retry_after"):
-        if not numbers[name].isdigit():
-            raise UsageError(f"the option '{name}' of a simulator is a whole number, and not '{numbers[name]}'")
-    known = {"mode", "faults", "rate", "retry_after"}
-    for word in options.keys() - known:
-        raise UsageError(f"unknown option '{word}' of the simulator of nhs_pds{did_you_mean(word, known)}")
-    faults = _serve.faults_of(options, {**COMMON_FAULTS, **FAULTS})
-    chosen: Mode = "sandbox" if mode == "sandbox" else "application"
-    return Pds(chosen, int(numbers["rate"]), int(numbers["retry_after"]), faults)
+    numbers = {"rate": RATE, "retry_after": 5}
+    _serve.hold_to(place.options, {*numbers, "mode", "faults"}, "nhs_pds")
+    word = place.options.get("mode", "application")
+    mode = next((each for each in MODES if each == word), None)
+    if mode is None:
+        raise UsageError(f"unknown mode '{word}'{did_you_mean(word, MODES)}")
+    faults = _serve.faults_of(place.options, {**COMMON_FAULTS, **FAULTS})
+    return Pds(mode, **_serve.numbers_of(place.options, numbers), faults=faults)
 
 
 def start(place: Place) -> Running:
