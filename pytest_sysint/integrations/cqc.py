@@ -21,7 +21,7 @@ from pytest_sysint.core.errors import Denied, Garbled, Rejected
 from pytest_sysint.core.integration import Observation, Operation, Rung, Stopwatch, with_facts
 from pytest_sysint.core.model import Secret
 from pytest_sysint.core.provisioning import Simulator
-from pytest_sysint.core.secrets import MASK, learn, reveal
+from pytest_sysint.core.secrets import MASK, learn, redact, reveal
 from pytest_sysint.core.units import Rate
 from pytest_sysint.integrations._cqc.checks import BUILT_IN
 from pytest_sysint.integrations._cqc.operations import Changes, Location, Locations, Provider, Providers, Request
@@ -182,7 +182,8 @@ class Cqc(HttpIntegration[Settings]):
         seen = super().request(method, target, timeout=timeout, headers=headers, **rest)
         if seen.exchange is None:
             return seen
-        return replace(seen, exchange=without_people(seen.exchange, seen.payload))
+        kept = without_people(seen.exchange, seen.payload)
+        return replace(seen, exchange=kept.model_copy(update={"sent": redact(kept.sent)}))
 
     def curl(self, method: str, path: str, options: Mapping[str, Any]) -> str:
         headers = {**(options.get("headers") or {}), HEADER: MASK}

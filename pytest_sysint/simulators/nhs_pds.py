@@ -127,7 +127,7 @@ class Pds(Simulator):
             return self._status(asked)
         access = self._access(asked)
         if isinstance(access, Answered):
-            return access
+            return self._plain(asked, access)
         if self._too_fast(access.api_key):
             return self._throttled(asked, "application quota")
         return self._plain(asked, self._serve(asked, path, access))

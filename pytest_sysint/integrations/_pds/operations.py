@@ -77,7 +77,7 @@ class Patient(_Read):
 
     def default_expect(self) -> dict[str, Any]:
         # A superseded number is answered with the current one: whoever keeps the old number must hear of it.
-        return {**_SUCCESS, "superseded_by": {"warn": None}}
+        return {**_SUCCESS, "superseded_by": {"warn": {"equals": None}}}
 
 
 class RelatedPersons(_Read):

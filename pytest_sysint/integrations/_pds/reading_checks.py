@@ -248,7 +248,7 @@ READING = (
     BuiltIn("contract", "an unknown patient is told as an outcome", _unknown_patient, "404 RESOURCE_NOT_FOUND."),
     BuiltIn("contract", "an invalid number is refused", _bad_number, "400 INVALID_RESOURCE_ID: a wrong check digit."),
     BuiltIn(
-        "contract", "a restricted patient does not show where he lives", _restricted,
+        "contract", "a restricted patient shows no address", _restricted,
         "Neither address nor telephone, contacts or practice.", obstacle=_needs_restricted,
     ),
     BuiltIn(

@@ -47,7 +47,7 @@ def restricted(patient: dict[str, Any]) -> bool:
 
 
 def shown(patient: dict[str, Any]) -> dict[str, Any]:
-    """The patient as he is told to others."""
+    """The patient as others may see them."""
     hidden = HIDDEN if restricted(patient) else ()
     return {key: copy.deepcopy(value) for key, value in patient.items() if key not in hidden}
 
