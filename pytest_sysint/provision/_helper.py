@@ -22,9 +22,8 @@ from pytest_sysint.core.units import show
 from pytest_sysint.provision._host import Child, Host
 from pytest_sysint.provision._output import as_hint, read
 from pytest_sysint.provision._python import python
-from pytest_sysint.provision._ready import ladder, until
+from pytest_sysint.provision._ready import Ready, until
 from pytest_sysint.provision._request import ServiceRequest
-from pytest_sysint.provision._way import Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,14 @@ def _read_line(child: Child, timeout: float) -> bytes:
 
 
 def serve_in_helper(
-    module: str, title: str, request: ServiceRequest, options: Mapping[str, str], cls: Type, host: Host
+    module: str,
+    title: str,
+    request: ServiceRequest,
+    options: Mapping[str, str],
+    ready: Callable[[Place, str], Ready],
+    host: Host,
 ) -> Running:
-    """Have a helper serve, and return when the type's own probe ladder holds.
+    """Have a helper serve, and return when it is ready: `ready(place, url)` asks.
 
     The module is the way's own, and `options` are the words of the declaration for it; the helper answers with the
     `url`, and a `detail` for people.
@@ -84,7 +88,7 @@ def serve_in_helper(
     helper = ask(module, {"what": title, "type": request.type}, place, request.timeout, host)
     url = helper.words["url"]
     try:
-        why = until(ladder(cls, url), helper.child.ended, deadline - time.monotonic())
+        why = until(ready(place, url), helper.child.ended, deadline - time.monotonic())
     except BaseException:
         helper.child.stop()
         raise

@@ -10,6 +10,7 @@ from pytest_sysint.core.provisioning import Embedded, Place, Running
 from pytest_sysint.core.registry import types
 from pytest_sysint.provision._helper import answer, serve_in_helper
 from pytest_sysint.provision._host import Host
+from pytest_sysint.provision._ready import ladder
 from pytest_sysint.provision._request import ServiceRequest
 from pytest_sysint.provision._way import Declares, RecipeSettings, Type, importable, installing, recipe_of
 
@@ -36,7 +37,8 @@ class EmbeddedWay:
         recipe = recipe_of(cls, Embedded)
         assert recipe is not None
         title = f"the embedded server ({recipe.module})"
-        return serve_in_helper(__name__, title, request, request.of(self.name).options, cls, host)
+        options = request.of(self.name).options
+        return serve_in_helper(__name__, title, request, options, lambda _, url: ladder(cls, url), host)
 
 
 def _work(question: dict[str, Any], place: Place) -> tuple[dict[str, str], Callable[[], None]]:

@@ -11,6 +11,7 @@ from pytest_sysint.core.provisioning import Place, Running, Simulator
 from pytest_sysint.core.registry import types
 from pytest_sysint.provision._helper import answer, serve_in_helper
 from pytest_sysint.provision._host import Host
+from pytest_sysint.provision._ready import tcp
 from pytest_sysint.provision._request import ServiceRequest
 from pytest_sysint.provision._way import Declares, RecipeSettings, Type, importable, installing, recipe_of
 
@@ -33,8 +34,9 @@ class SimulatorWay:
         return installing(cls, absent) if absent else ""
 
     def start(self, request: ServiceRequest, cls: Type, host: Host, /) -> Running:
-        title = f"the simulator of {request.type}"
-        return serve_in_helper(__name__, title, request, request.of(self.name).options, cls, host)
+        # Not the type's ladder: a simulator may have been asked to be broken from the start.
+        title, options = f"the simulator of {request.type}", request.of(self.name).options
+        return serve_in_helper(__name__, title, request, options, lambda place, _: tcp(place.port), host)
 
 
 def _work(question: dict[str, Any], place: Place) -> tuple[dict[str, str], Callable[[], None]]:
