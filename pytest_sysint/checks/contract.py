@@ -1,7 +1,8 @@
 """Contract: does the other side still keep what it promised?
 
 The `contract:` key is a map. Each of its keys is a form of contract (`pytest_sysint/contracts/<key>.py`), or a section
-of what the type can tell of itself (`tables`, `topics`, `queues`, ...).
+of what the type can tell of itself (`tables`, `topics`, `queues`, ...). A type may bring contracts that hold without
+being declared; `contract: false` has none at all.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pytest_sysint.checks._built_in import built_in_checks
 from pytest_sysint.contracts import _structure
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.errors import Mistake, Mistakes
@@ -32,6 +34,7 @@ class ContractChecks:
     """Form -> what it read."""
     structure: Any = None
     """What the type's own sections must hold; None when nothing is declared of them."""
+    enabled: bool = True
 
 
 class Contract:
@@ -48,8 +51,11 @@ class Contract:
             Mistakes: everything that is wrong with it.
 
         """
+        if raw is False:
+            return ContractChecks(enabled=False)
         if not isinstance(raw, Mapping) or not raw:
-            raise Mistakes(Mistake((), f"expected a map of contracts; got {came(raw) if raw else 'nothing in it'}"))
+            got = came(raw) if raw else "nothing in it"
+            raise Mistakes(Mistake((), f"expected a map of contracts, or false to have none; got {got}"))
         forms, sections = _forms_of(cls), _structure.sections_of(cls)
         mistakes = Gathered()
         for key in raw:
@@ -73,19 +79,21 @@ class Contract:
         forms = _forms_of(cls)
         properties = {key: form.schema(cls) for key, form in forms.items()}
         return {
-            "description": "What is promised, and must still be kept.",
-            "type": "object",
+            "description": "What is promised, and must still be kept; false for none at all.",
+            "type": ["object", "boolean"],
+            "not": {"const": True},
             "minProperties": 1,
             "properties": {**properties, **_options(forms), **_structure.schema(cls)},
             "additionalProperties": False,
         }
 
     def checks(self, declared: DeclaredIntegration) -> Iterable[Check]:
-        """The checks of each form in turn, then those of the type's own sections."""
-        contract = declared.kinds.get(self.name)
-        return self._checks(contract, declared) if contract else ()
+        """Those that the type brings, of each form in turn, then those of the type's own sections."""
+        contract = declared.kinds.get(self.name) or ContractChecks()
+        return self._checks(contract, declared) if contract.enabled else ()
 
     def _checks(self, contract: ContractChecks, declared: DeclaredIntegration) -> Iterator[Check]:
+        yield from built_in_checks(self.name, declared)
         for key, value in contract.forms.items():
             yield from contract_forms().get(key).checks(value, declared)
         if contract.structure is not None:

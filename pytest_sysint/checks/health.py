@@ -1,7 +1,7 @@
 """Health: is it there, and does it do what it must, as fast as it must?
 
-Every integration has the built-in check `reachable`, which climbs the probe ladder. The `health:` key adds declared
-checks, or `false` to have none at all.
+Every integration has the built-in check `reachable`, which climbs the probe ladder; its type may bring more. The
+`health:` key adds declared checks, or `false` to have none at all.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_sysint.checks._built_in import built_in_checks, built_in_slugs
 from pytest_sysint.checks._ladder import Ladder
 from pytest_sysint.checks._operation import applies_to, check_of
 from pytest_sysint.core.check import Check
@@ -55,8 +56,8 @@ class Health:
         except Mistakes as error:
             named = [item.get("name") if isinstance(item, Mapping) else None for item in _listed(raw)]
             slugs = [slug_of(name) if isinstance(name, str) else "" for name in named]
-            raise Mistakes(*error.mistakes, *_clashes(raw, slugs)) from None
-        if clashes := _clashes(raw, [check.slug for check in checks]):
+            raise Mistakes(*error.mistakes, *_clashes(raw, slugs, cls)) from None
+        if clashes := _clashes(raw, [check.slug for check in checks], cls):
             raise Mistakes(*clashes)
         return HealthChecks(declared=checks)
 
@@ -64,12 +65,12 @@ class Health:
         """The JSON Schema of the `health:` key for that type."""
         check = check_schema(cls)
         return {
-            "description": "Declared health checks, beside the built-in check `reachable`; false for none at all.",
+            "description": "Declared health checks, beside the built-in ones (`reachable`); false for none at all.",
             "anyOf": [{"const": False}, {"type": "array", "minItems": 1, "items": check}, check],
         }
 
     def checks(self, declared: DeclaredIntegration) -> Iterable[Check]:
-        """The built-in check, then the declared ones in their order."""
+        """The built-in checks, then the declared ones in their order."""
         health = declared.kinds.get(self.name) or HealthChecks()
         return self._checks(declared, health) if health.enabled else ()
 
@@ -90,6 +91,7 @@ class Health:
             decisive=True,
             tags=declared.tags,
         )
+        yield from built_in_checks(self.name, declared)
         for item in health.declared:
             if applies_to(item, declared):
                 yield check_of(self.name, item, declared)
@@ -99,11 +101,15 @@ def _listed(raw: Any) -> list[Any]:
     return raw if isinstance(raw, list) else [raw]
 
 
-def _clashes(raw: Any, slugs: Iterable[str]) -> list[Mistake]:
-    """A check whose node id would be that of the built-in one."""
-    said = f"'{_REACHABLE}' is the built-in check; give this one another `name`"
+def _clashes(raw: Any, slugs: Iterable[str], cls: type[Integration[Any]]) -> list[Mistake]:
+    """A check whose node id would be that of a built-in one."""
+    taken = {_REACHABLE, *built_in_slugs("health", cls)}
     places = [(index,) if isinstance(raw, list) else () for index in range(len(_listed(raw)))]
-    return [Mistake((*path, "name"), said) for path, slug in zip(places, slugs, strict=True) if slug == _REACHABLE]
+    return [
+        Mistake((*path, "name"), f"'{slug}' is the built-in check; give this one another `name`")
+        for path, slug in zip(places, slugs, strict=True)
+        if slug in taken
+    ]
 
 
 KIND = Health()

@@ -137,6 +137,8 @@ class Integration(ABC, Generic[S]):
     """How it can be provisioned: `core.provisioning` recipes, one per way."""
     images: ClassVar[tuple[str, ...]] = ()
     """Names of container images that serve this type and are not called after it: `sysint init` knows them by these."""
+    built_in: ClassVar[tuple[Any, ...]] = ()
+    """Checks that it brings along: `core.built_in.BuiltIn`."""
 
     def __init__(self, settings: S, *, read_only: bool = False, concurrency: int = 32) -> None:
         self.settings = settings

@@ -71,6 +71,16 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
+class Simulator:
+    """A stand-in for a service that nobody can run here."""
+
+    module: str
+    """A module with `start(place) -> Running`; imported in the simulator's own process only."""
+    needs: tuple[str, ...] = ()
+    """What must be importable for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """A server in a container, by testcontainers."""
 

@@ -10,17 +10,20 @@ import json
 import os
 import selectors
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_sysint.core.errors import SysintError, Unavailable
-from pytest_sysint.core.provisioning import Place
+from pytest_sysint.core.provisioning import Place, Running
 from pytest_sysint.core.units import show
 from pytest_sysint.provision._host import Child, Host
 from pytest_sysint.provision._output import as_hint, read
 from pytest_sysint.provision._python import python
+from pytest_sysint.provision._ready import Ready, until
+from pytest_sysint.provision._request import ServiceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,38 @@ def _read_line(child: Child, timeout: float) -> bytes:
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         return child.stdout.readline() if selector.select(timeout) else b""
+
+
+def serve_in_helper(
+    module: str,
+    title: str,
+    request: ServiceRequest,
+    options: Mapping[str, str],
+    ready: Callable[[Place, str], Ready],
+    host: Host,
+) -> Running:
+    """Have a helper serve, and return when it is ready: `ready(place, url)` asks.
+
+    The module is the way's own, and `options` are the words of the declaration for it; the helper answers with the
+    `url`, and a `detail` for people.
+
+    Raises:
+        Unavailable: when it does not come up in time, with its last lines.
+
+    """
+    deadline = time.monotonic() + request.timeout
+    place = host.place(request.id, options)
+    helper = ask(module, {"what": title, "type": request.type}, place, request.timeout, host)
+    url = helper.words["url"]
+    try:
+        why = until(ready(place, url), helper.child.ended, deadline - time.monotonic())
+    except BaseException:
+        helper.child.stop()
+        raise
+    if why:
+        helper.child.stop()
+        raise Unavailable(f"{request.id}: {title} {why}", hint=as_hint(read(place.log)))
+    return Running(url, helper.child.stop, helper.words["detail"], helper.child.ended)
 
 
 def answer(work: Callable[[dict[str, Any], Place], tuple[dict[str, str], Callable[[], None]]]) -> None:

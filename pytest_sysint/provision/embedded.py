@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from pytest_sysint.core.errors import Unavailable
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.provisioning import Embedded, Place, Running
 from pytest_sysint.core.registry import types
-from pytest_sysint.provision._helper import answer, ask
+from pytest_sysint.provision._helper import answer, serve_in_helper
 from pytest_sysint.provision._host import Host
-from pytest_sysint.provision._output import as_hint, read
-from pytest_sysint.provision._ready import ladder, until
+from pytest_sysint.provision._ready import ladder
 from pytest_sysint.provision._request import ServiceRequest
 from pytest_sysint.provision._way import Declares, RecipeSettings, Type, importable, installing, recipe_of
 
@@ -37,29 +34,18 @@ class EmbeddedWay:
         return installing(cls, recipe.module)
 
     def start(self, request: ServiceRequest, cls: Type, host: Host, /) -> Running:
-        deadline = time.monotonic() + request.timeout
-        place = host.place(request.id, request.of(self.name).options)
         recipe = recipe_of(cls, Embedded)
         assert recipe is not None
         title = f"the embedded server ({recipe.module})"
-        helper = ask(__name__, {"what": title, "type": request.type}, place, request.timeout, host)
-        url = helper.words["url"]
-        try:
-            why = until(ladder(cls, url), helper.child.ended, deadline - time.monotonic())
-        except BaseException:
-            helper.child.stop()
-            raise
-        if why:
-            helper.child.stop()
-            raise Unavailable(f"{request.id}: {title} {why}", hint=as_hint(read(place.log)))
-        return Running(url, helper.child.stop, helper.words["detail"] or recipe.module, helper.child.ended)
+        options = request.of(self.name).options
+        return serve_in_helper(__name__, title, request, options, lambda _, url: ladder(cls, url), host)
 
 
 def _work(question: dict[str, Any], place: Place) -> tuple[dict[str, str], Callable[[], None]]:
     recipe = recipe_of(types().get(question["type"]), Embedded)
     assert recipe is not None
     running = recipe.start(place)
-    return {"url": running.url, "detail": running.detail}, running.stop
+    return {"url": running.url, "detail": running.detail or recipe.module}, running.stop
 
 
 def main() -> None:

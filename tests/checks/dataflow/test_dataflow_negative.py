@@ -1,4 +1,4 @@
-"""Flows of what must not happen: the malformed get through, the same twice leaves two, a rolled-back one is published."""
+"""Flows of what must not happen: the malformed gets through, the same twice leaves two, a rolled-back one is told."""
 
 from __future__ import annotations
 

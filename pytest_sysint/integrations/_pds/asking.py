@@ -1,0 +1,91 @@
+"""What the built-in checks share: asking, judging a refusal, and why something cannot be tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_sysint.core.built_in import Findings
+from pytest_sysint.core.check import Context
+from pytest_sysint.core.integration import Observation
+from pytest_sysint.integrations._pds.operations import Request
+from pytest_sysint.integrations._pds.outcomes import SPINE, codings, issues
+
+if TYPE_CHECKING:
+    from pytest_sysint.integrations.nhs_pds import Pds
+
+NOBODY, NO_NUMBER = "9111231130", "9000000000"
+"""A number that nobody has, and one whose check digit is wrong."""
+
+
+def pds_of(context: Context) -> Pds:
+    """The live integration."""
+    return cast("Pds", context.integration)
+
+
+def ask(context: Context, request: str, **options: Any) -> Observation:
+    """One request under the budget, kept for the report."""
+    return context.perform(Request.model_validate({"request": request, **options}))
+
+
+def first_answer(context: Context, method: str, path: str, **options: Any) -> Observation:
+    """One request without patience, kept for the report."""
+    seen = pds_of(context).once(method, path, timeout=context.timeout, **options)
+    context.note(seen.exchange)
+    return seen
+
+
+def refused(findings: Findings, seen: Observation, status: int, code: str, what: str = "") -> None:
+    """Judge that an answer is a refusal as PDS writes one: status, OperationOutcome, Spine code."""
+    head = f"{what}: " if what else ""
+    findings.equal(f"{head}status", seen.facts["status"], status)
+    found = issues(seen.payload)
+    if not findings.holds(
+        f"{head}OperationOutcome",
+        bool(found) and all(issue.get("severity") and issue.get("code") for issue in found),
+        f"{len(found)} issues with severity and code" if found else f"a body of {seen.facts['content_type'] or 'none'}",
+        expected="an OperationOutcome whose issues have a severity and a code",
+    ):
+        return
+    known = [item.get("code") for item in codings(seen.payload) if item.get("system") == SPINE]
+    findings.equal(f"{head}Spine code", known[0] if known else None, code)
+
+
+def needs_patient(pds: Pds) -> str:
+    """Why no patient can be read."""
+    return "" if pds.test_patient else "declare `test_patient`, an NHS number that checks may read"
+
+
+def needs_people(pds: Pds) -> str:
+    """Why nobody can be searched for."""
+    return "" if pds.is_synthetic else "only the made-up people of the sandbox and of the simulator are searched for"
+
+
+def needs_simulator(pds: Pds) -> str:
+    """Why a fault cannot be provoked."""
+    if pds.control is not None:
+        return ""
+    return "it provokes a fault, which the simulator can be asked for and a service that others use must not be"
+
+
+def needs_key(pds: Pds) -> str:
+    """Why no assertion can be made."""
+    return "" if pds.tokens is not None else "declare `api_key`, `key_id` and `private_key`"
+
+
+def needs_key_and_simulator(pds: Pds) -> str:
+    """Both."""
+    return needs_simulator(pds) or needs_key(pds)
+
+
+def may_change(pds: Pds) -> str:
+    """Why no change can be tried."""
+    if pds.read_only:
+        return "the environment allows reading only"
+    if pds.is_open or pds.control is not None or (pds.settings.auth and pds.settings.session_urid):
+        return needs_patient(pds)
+    return "it needs a health worker's token (`auth` and `session_urid`): an application-restricted one changes nothing"
+
+
+def needs_restricted_access(pds: Pds) -> str:
+    """Why it cannot be shown what an application may not do."""
+    return needs_key(pds) or needs_patient(pds)
