@@ -5,7 +5,9 @@ Every method is thread-safe, takes its timeout in seconds and raises `core.error
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytest_sysint.core.description import Description, Section
@@ -74,6 +76,30 @@ class Stores(Protocol):
     def list(self, prefix: str, timeout: float) -> Observation: ...
 
     def delete(self, path: str, timeout: float) -> Observation: ...
+
+
+class Stored(Protocol):
+    """What is known of a kept object without reading it. `size` is in bytes; `modified` None where nobody tells."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def modified(self) -> datetime | None: ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """Stores that give long listings and large contents piece by piece."""
+
+    def walk(self, prefix: str, timeout: float) -> Iterator[Stored]:
+        """All objects whose path begins with `prefix`, as they come, in no order."""
+
+    def opened(self, path: str, timeout: float) -> AbstractContextManager[tuple[Stored, Callable[[int], bytes]] | None]:
+        """The object, with a call that reads at most so many bytes, none at the end; None when there is none."""
 
 
 @runtime_checkable
