@@ -5,8 +5,10 @@ Every method is thread-safe, takes its timeout in seconds and raises `core.error
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pytest_sysint.core.description import Description, Section
@@ -110,6 +112,15 @@ class Batch(NamedTuple):
     """Whether rows need not all have the same columns, as documents: one that is not there means null."""
 
 
+class Stored(Protocol):
+    """What is known of a kept object without reading it. `size` is in bytes; `modified` None where nobody tells."""
+
+    @property
+    def path(self) -> str: ...
+    def size(self) -> int: ...
+    def modified(self) -> datetime | None: ...
+
+
 @runtime_checkable
 class Streams(Protocol):
     """An operation that can also give all its rows, batch by batch, in little memory however many they are."""
@@ -119,6 +130,14 @@ class Streams(Protocol):
 
         Close it when you stop before its end: it gives back what it holds.
         """
+
+    """Stores that give long listings and large contents piece by piece."""
+
+    def walk(self, prefix: str, timeout: float) -> Iterator[Stored]:
+        """All objects whose path begins with `prefix`, as they come, in no order."""
+
+    def opened(self, path: str, timeout: float) -> AbstractContextManager[tuple[Stored, Callable[[int], bytes]] | None]:
+        """The object, with a call that reads at most so many bytes, none at the end; None when there is none."""
 
 
 @runtime_checkable

@@ -109,7 +109,7 @@ def _prepare(_binary: str, place: Place) -> None:
     user = pwd.getpwuid(os.geteuid()).pw_name
     known, file = quote((folder / "host_key.pub").read_text().rpartition(" ")[0]), quote(str(folder / "our_key"))
     (folder / "url").write_text(
-        f"sftp://{user}@127.0.0.1:{place.port}{quote(str(folder / 'files'))}?host_key={known}&private_key_file={file}"
+        f"sftp://{user}@127.0.0.1:{place.port}{quote(str(folder / 'files'))}?host_key={known}&identity_file={file}"
     )
 
 

@@ -105,9 +105,9 @@ def target_of(settings: Settings) -> Target:
     except ValueError:
         raise ValueError("the url's port is no number; special characters in a password must be %-encoded") from None
     options = dict(parse_qsl(parts.query))
-    host_key, key_file = options.pop("host_key", ""), options.pop("private_key_file", "")
+    host_key, key_file = options.pop("host_key", ""), options.pop("identity_file", "")
     if options:
-        raise ValueError(f"the url's '{next(iter(options))}' is not known; only host_key and private_key_file are")
+        raise ValueError(f"the url's '{next(iter(options))}' is not known; only host_key and identity_file are")
     if odd_host_key(host_key):
         raise ValueError(f"the url's {odd_host_key(host_key)}")
     return Target(
