@@ -25,7 +25,7 @@ from pytest_sysint.contracts._files.looking import Inspect, look_into
 from pytest_sysint.contracts._files.places import LOOKED_AT, Find
 from pytest_sysint.contracts._files.settings import ColumnKeys, FileKeys
 from pytest_sysint.contracts._files.verdict import FileVerdict
-from pytest_sysint.core.capabilities import Streams
+from pytest_sysint.core.capabilities import Walkable
 from pytest_sysint.core.check import Check, Context, Outcome
 from pytest_sysint.core.errors import CallError, Mistake, Mistakes
 from pytest_sysint.core.integration import Integration, Observation
@@ -61,7 +61,7 @@ class Files:
     """The form `files`."""
 
     def suits(self, cls: Type) -> bool:
-        return issubclass(cls, Streams)
+        return issubclass(cls, Walkable)
 
     def needs(self) -> str:
         return "a place that keeps files or objects"

@@ -102,6 +102,30 @@ class Stores(Protocol):
     def delete(self, path: str, timeout: float) -> Observation: ...
 
 
+class Stored(Protocol):
+    """What is known of a kept object without reading it. `size` is in bytes; `modified` None where nobody tells."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def modified(self) -> datetime | None: ...
+
+
+@runtime_checkable
+class Walkable(Protocol):
+    """Stores that give long listings and large contents piece by piece."""
+
+    def walk(self, prefix: str, timeout: float) -> Iterator[Stored]:
+        """All objects whose path begins with `prefix`, as they come, in no order."""
+
+    def opened(self, path: str, timeout: float) -> AbstractContextManager[tuple[Stored, Callable[[int], bytes]] | None]:
+        """The object, with a call that reads at most so many bytes, none at the end; None when there is none."""
+
+
 class Batch(NamedTuple):
     """Some rows of many."""
 
@@ -110,15 +134,6 @@ class Batch(NamedTuple):
     """Of each row the values, plain JSON ones, in the order of the columns."""
     sparse: bool = False
     """Whether rows need not all have the same columns, as documents: one that is not there means null."""
-
-
-class Stored(Protocol):
-    """What is known of a kept object without reading it. `size` is in bytes; `modified` None where nobody tells."""
-
-    @property
-    def path(self) -> str: ...
-    def size(self) -> int: ...
-    def modified(self) -> datetime | None: ...
 
 
 @runtime_checkable
@@ -130,14 +145,6 @@ class Streams(Protocol):
 
         Close it when you stop before its end: it gives back what it holds.
         """
-
-    """Stores that give long listings and large contents piece by piece."""
-
-    def walk(self, prefix: str, timeout: float) -> Iterator[Stored]:
-        """All objects whose path begins with `prefix`, as they come, in no order."""
-
-    def opened(self, path: str, timeout: float) -> AbstractContextManager[tuple[Stored, Callable[[int], bytes]] | None]:
-        """The object, with a call that reads at most so many bytes, none at the end; None when there is none."""
 
 
 @runtime_checkable

@@ -129,13 +129,6 @@ def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 
     def make(type_name: str, folder: Path = tmp_path, **settings: Any) -> Desk:
         made.append(Desk(folder, type_name, settings))
-
-
-def desk(tmp_path: Path) -> Iterator[Callable[[str, dict[str, Any]], Desk]]:
-    """`desk("s3", {"url": ...})` declares contracts of an integration of that type."""
-
-    def make(type_name: str, settings: dict[str, Any]) -> Desk:
-        made.append(Desk(tmp_path, type_name, settings))
         return made[-1]
 
     yield make

@@ -66,7 +66,7 @@ def shelf(request, tmp_path, real_service, desk):
     """A store with nothing in it: `shelf.put(path, content)`, and contracts declared against it."""
     (tmp_path / "files").mkdir()
     name = getattr(request, "param", "local")
-    return desk(name, {"url": store_url(name, tmp_path / "files", real_service)})
+    return desk(name, url=store_url(name, tmp_path / "files", real_service))
 
 
 each_store = pytest.mark.parametrize("shelf", ["local", "s3", "sftp"], indirect=True)
