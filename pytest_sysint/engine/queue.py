@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pytest_sysint.core.records import Result
 from pytest_sysint.engine import recorder
@@ -111,7 +112,7 @@ class Queue:
         if len(self._running) > 1:
             for each in self._running:
                 each.crowded = True
-        job.started = time.monotonic()
+        job.started, job.trace.started_at = time.monotonic(), datetime.now(UTC)
         job.limit = time_limit(job.planned.check)
 
     def _next(self) -> Job | None:

@@ -141,6 +141,14 @@ def test_health_comes_before_the_rest(bench: Any) -> None:
     assert order == ["health", "contract"]
 
 
+def test_the_time_of_waiting_for_another_is_not_its_own(bench: Any) -> None:
+    bench.integration("db")
+    first = bench.check("db", "takes its time", lambda context: context.sleep(0.05) or HELD)
+    second = bench.check("db", "waits for its health", order=10)
+    results = bench.run()
+    assert results[second].started_at >= results[first].timestamp
+
+
 def test_what_cannot_be_provided_is_skipped_with_its_line_and_so_is_what_needs_it(bench: Any) -> None:
     bench.integration("queue")
     bench.integration("worker", "queue")
