@@ -80,18 +80,24 @@ class SchemaWord:
 
 def _compile(path: Path, pointer: str) -> Validator:
     document = _read(path)
-    specification = _specification(document, path.name)
+    specification = specification_of(document, path.name)
     registry = _documents(path, document, specification)
     draft = {"$schema": document["$schema"]} if "$schema" in document else {}
     schema = {**draft, "$ref": f"{path.name}#{pointer}"} if pointer else document
-    _follow(schema, registry, specification)
+    follow(schema, registry, specification)
     return compile_schema(schema, registry)
 
 
-def _specification(document: Mapping[str, Any], name: str) -> Any:
+def specification_of(document: Any, name: str) -> Any:
+    """The draft that a schema names, for the library `referencing`; 2020-12 when it names none.
+
+    Raises:
+        ValueError: when it is not known.
+
+    """
     from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_with
 
-    if "$schema" not in document:
+    if not isinstance(document, Mapping) or "$schema" not in document:
         return DRAFT202012
     try:
         return specification_with(str(document["$schema"]))
@@ -130,7 +136,7 @@ def _documents(path: Path, root: Mapping[str, Any], specification: Any) -> Regis
     return registry
 
 
-def _follow(schema: Mapping[str, Any], registry: Registry[Any], specification: Any) -> None:
+def follow(schema: Any, registry: Registry[Any], specification: Any) -> None:
     """Go every way that the schema refers to, so that none ends nowhere while something is judged.
 
     Raises:

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.integration import Observation
+from pytest_sysint.core.model import Declared
+from pytest_sysint.core.records import Effect
 
 
 @runtime_checkable
@@ -87,6 +89,55 @@ class Watchable(Protocol):
 
     def watch(self, integration: Any, timeout: float) -> Watch:
         """Begin. When it returns, whatever is sent from then on will be brought."""
+
+
+class Sampling(Declared):
+    """How the messages of a place are looked at: keys that a type takes beside the name of the place."""
+
+    protocols: ClassVar[tuple[str, ...]] = ()
+    """What AsyncAPI calls the protocol, in servers and in bindings."""
+
+    @classmethod
+    def placed(cls, address: str, binding: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The place that a channel of AsyncAPI is, and the keys with which it is looked at.
+
+        `binding` is what the channel says for the protocol: a `topic` in it is the place. Parameters of the address,
+        `{tenant}`, may stand in it still.
+        """
+        return str(binding.get("topic") or address), {}
+
+    def effect(self) -> Effect:
+        """What looking does to the other side."""
+        return "read"
+
+    def reproduce(self, integration: Any, place: str, count: int) -> str:
+        """A shell command that shows the same messages by hand, without secrets; empty when there is none."""
+        return ""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Shows messages of a topic or queue without taking them from whom they are for.
+
+    Payload: a list of `{payload, raw, key, raw_key, headers, content_type, timestamp, ...}`, the newest that are there,
+    beside what tells where each stood (`partition` and `offset`, or `message_id`). `raw` and `raw_key` are the bytes as
+    they came, or None; the others are plain JSON values. Facts: count, size (bytes), `observed_by` (`own reader`,
+    `tap`, `browse`) and, where looking left a trace, `note`: a sentence that says which.
+    """
+
+    @classmethod
+    def sampling(cls) -> type[Sampling]:
+        """The keys that the type takes beside the name of a place."""
+
+    def sample(
+        self, place: str, *, count: int, timeout: float, wait: float | None = None, how: Sampling | None = None
+    ) -> Observation:
+        """Up to `count` messages. `wait` says for how many seconds more are waited for while there are fewer; None
+        leaves that to the way of looking. Nothing is committed or acknowledged.
+        """
+
+    def places(self, pattern: str, timeout: float) -> tuple[str, ...]:
+        """The places whose names match a pattern such as `residents.*`, sorted."""
 
 
 @runtime_checkable

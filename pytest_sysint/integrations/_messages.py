@@ -90,6 +90,11 @@ def readable(messages: list[dict[str, Any]]) -> str:
     return "\n".join(lines) or "(no message)"
 
 
+def shown(messages: list[dict[str, Any]]) -> str:
+    """The same of a sample, without the bytes that it holds beside what they mean."""
+    return readable([{name: part for name, part in each.items() if not name.startswith("raw")} for each in messages])
+
+
 class Inbox:
     """Collects messages until there are enough, and refuses more than may be held in memory."""
 
@@ -97,7 +102,8 @@ class Inbox:
         self.messages: list[dict[str, Any]] = []
         self.size = 0
         self._count = count
-        self._limit = limit
+        self.limit = limit
+        """Bytes that all of them together may have."""
         self._place = place
 
     @property
@@ -113,9 +119,9 @@ class Inbox:
 
         """
         self.size += size
-        if self.size > self._limit:
+        if self.size > self.limit:
             raise TooLarge(
-                f"the messages of '{self._place}' have more than {show(self._limit, 'size')} together",
+                f"the messages of '{self._place}' have more than {show(self.limit, 'size')} together",
                 hint="ask for fewer messages, or raise `max_size`",
             )
         self.messages.append(message)

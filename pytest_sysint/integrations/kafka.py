@@ -15,16 +15,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_sysint.core.capabilities import Sampling
 from pytest_sysint.core.errors import Denied, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
-from pytest_sysint.integrations._kafka.operations import OPERATIONS, Start
-from pytest_sysint.integrations._kafka.reading import Reader, lag, latest, positions
+from pytest_sysint.integrations._kafka.operations import OPERATIONS, Sample, Start
+from pytest_sysint.integrations._kafka.reading import Reader, lag, latest, newest, positions, with_bytes
 from pytest_sysint.integrations._kafka.recipes import RECIPES
 from pytest_sysint.integrations._kafka.seeding import create, topics_in
 from pytest_sysint.integrations._kafka.settings import Access, Settings
 from pytest_sysint.integrations._kafka.watching import TopicWatch
 from pytest_sysint.integrations._kafka.wire import Brokers, Client
-from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable
+from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
@@ -241,6 +242,34 @@ class Kafka(Integration[Settings]):
         partitions = tuple(self._topic(place, deadline).partitions)
         begin = latest(self._admin(), place, partitions, deadline)
         return TopicWatch(self.access.config, place, begin, self._brokers.where)
+
+    @classmethod
+    def sampling(cls) -> type[Sampling]:
+        return Sample
+
+    def sample(
+        self, place: str, *, count: int, timeout: float, wait: float | None = None, how: Sampling | None = None
+    ) -> Observation:
+        """The newest messages of a topic, fairly from each partition, by a reader of our own: no group, no commit.
+
+        Facts: count, size (bytes), observed_by.
+
+        Raises:
+            CallError: when the topic is not there or cannot be read.
+
+        """
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        begin = newest(self._admin(), place, tuple(self._topic(place, deadline).partitions), count, deadline)
+        watch.lap("look_up")
+        inbox = Inbox(count, self.settings.max_size, place)
+        with closing(Reader(self.access.config, place, begin, self._brokers.where, with_bytes)) as reader:
+            reader.read(inbox, deadline, Deadline(wait or 0.0))
+        watch.lap("read")
+        said = exchange(f"sample {place}", f"the newest {count} messages", shown(inbox.messages), watch)
+        return Observation(inbox.messages, {**inbox.facts, "observed_by": "own reader"}, watch.phases(), said)
+
+    def places(self, pattern: str, timeout: float) -> tuple[str, ...]:
+        return tuple(name for name in sorted(_own(self.metadata(timeout))) if fnmatch.fnmatchcase(name, pattern))
 
     def topics(self, pattern: str, timeout: float) -> Observation:
         """The topics whose names match. Facts: count."""

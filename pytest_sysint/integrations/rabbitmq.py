@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_sysint.core.errors import Denied, TimedOut, Unreachable
+from pytest_sysint.core.capabilities import Sampling
+from pytest_sysint.core.errors import Denied, Rejected, TimedOut, Unreachable
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
-from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable
+from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
 from pytest_sysint.integrations._net import network_rungs
 from pytest_sysint.integrations._rabbitmq.link import Link
 from pytest_sysint.integrations._rabbitmq.management import queue_details
 from pytest_sysint.integrations._rabbitmq.native import close_blocking, open_blocking, strange_greeting
-from pytest_sysint.integrations._rabbitmq.operations import OPERATIONS
-from pytest_sysint.integrations._rabbitmq.reading import Reading
+from pytest_sysint.integrations._rabbitmq.operations import OPERATIONS, Sample
+from pytest_sysint.integrations._rabbitmq.reading import FORGET, Reading
 from pytest_sysint.integrations._rabbitmq.recipes import RECIPES
+from pytest_sysint.integrations._rabbitmq.sampling import look
 from pytest_sysint.integrations._rabbitmq.seeding import declare, definitions_in
 from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
 from pytest_sysint.integrations._rabbitmq.talk import Talk
@@ -32,9 +34,6 @@ _SEND, _READ = "send", "read"
 """Two connections: a broker that takes no messages for now stops reading from whom it got any."""
 _ALWAYS_THERE = "amq.topic"
 _CLIENT_SECONDS = 5.0
-_LEAST_SECONDS = 1.0
-_FORGET = {"x-expires": 60_000}
-"""For queues of our own: the broker removes them also when we cannot."""
 
 
 class RabbitMQ(Integration[Settings]):
@@ -231,14 +230,9 @@ class RabbitMQ(Integration[Settings]):
         watch, deadline = Stopwatch(), Deadline(timeout)
         inbox, patience = Inbox(count, self.settings.max_size, place), Deadline(timeout if wait is None else wait)
         with self._talk(_READ, deadline, keep=False) as talk:
-            own = talk.call(
-                "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=_FORGET
-            ).queue
-            talk.call("queue_bind", deadline, queue=own, exchange=place, routing_key=routing_key)
             watch.lap("open")
-            Reading(talk, inbox).listen(own, deadline, patience)
+            Reading(talk, inbox).tap(place, routing_key, deadline, patience)
             watch.lap("read")
-            talk.call("queue_delete", Deadline(_LEAST_SECONDS), queue=own)
         return _received(f"tap {place} with {routing_key}", inbox, watch)
 
     def watch_queue(self, place: str, timeout: float) -> QueueWatch:
@@ -268,12 +262,52 @@ class RabbitMQ(Integration[Settings]):
         with ExitStack() as stack:
             talk = stack.enter_context(self._talk(_READ, deadline, keep=False))
             own = talk.call(
-                "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=_FORGET
+                "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=FORGET
             ).queue
             stack.callback(forget, talk, own)
             talk.call("queue_bind", deadline, queue=own, exchange=place, routing_key=routing_key)
             talk.listen(own, deadline, most=AHEAD)
             return QueueWatch(talk, stack.pop_all(), "")
+
+    @classmethod
+    def sampling(cls) -> type[Sampling]:
+        return Sample
+
+    def sample(
+        self, place: str, *, count: int, timeout: float, wait: float | None = None, how: Sampling | None = None
+    ) -> Observation:
+        """Messages of a queue (browsed), an exchange (tapped) or a stream, as `how` says; none is taken.
+
+        Facts: count, size (bytes), observed_by, note.
+
+        Raises:
+            Denied: when nothing may be written, and looking would leave a trace.
+            CallError: when the place is not there or cannot be looked at.
+
+        """
+        chosen = how if isinstance(how, Sample) else Sample.model_validate({})
+        if chosen.effect() != "read":
+            self._may_write()
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        inbox = Inbox(count, self.settings.max_size, place)
+        link = self._opened(_READ, deadline)  # of its own: who browses a stream loses the connection
+        watch.lap("open")
+        try:
+            looked = look(link, place, chosen, inbox, deadline, wait)
+        finally:
+            link.close()
+        watch.lap("read")
+        said = exchange(f"sample {place}", f"at most {count} messages, by {looked.by}", shown(inbox.messages), watch)
+        facts = {**inbox.facts, "observed_by": looked.by, "note": looked.note}
+        return Observation(inbox.messages, facts, watch.phases(), said)
+
+    def places(self, pattern: str, timeout: float) -> tuple[str, ...]:
+        """Rejected: AMQP does not tell which queues there are."""
+        raise Rejected(
+            f"AMQP does not tell which queues match '{pattern}'",
+            rung="read",
+            hint="say which one is meant: give a value for each parameter of the name",
+        )
 
     def queue(self, name: str, timeout: float) -> Observation:
         """What the broker says of a queue. Facts: name, messages (that wait to be delivered), consumers.

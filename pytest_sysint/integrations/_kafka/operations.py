@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from pytest_sysint.core.capabilities import Watch
+from pytest_sysint.core.capabilities import Sampling, Watch
 from pytest_sysint.core.integration import Measure, Observation, Operation
 from pytest_sysint.core.units import Duration, quantity
 from pytest_sysint.integrations._messages import PublishOperation
@@ -113,6 +113,16 @@ class Consume(Operation):
         if isinstance(self.from_, str) and self.from_ not in words:
             start = f"s@{int(instant(self.from_, datetime.now(UTC)).timestamp() * 1000)}"
         command: str = integration.kcat("-C", "-t", shlex.quote(self.consume), "-o", start, "-c", str(self.count), "-e")
+        return command
+
+
+class Sample(Sampling):
+    """A sample of a topic needs nothing more than its name."""
+
+    protocols: ClassVar[tuple[str, ...]] = ("kafka", "kafka-secure")
+
+    def reproduce(self, integration: Any, place: str, count: int) -> str:
+        command: str = integration.kcat("-C", "-t", shlex.quote(place), "-o", f"-{count}", "-c", str(count), "-e")
         return command
 
 

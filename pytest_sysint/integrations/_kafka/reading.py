@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,26 @@ def positions(
     moment = instant(start, datetime.now(UTC))
     since = at(specs.for_timestamp(int(moment.timestamp() * 1000)))
     return {partition: offset if offset >= 0 else ends[partition] for partition, offset in since.items()}
+
+
+def newest(admin: Client, topic: str, partitions: tuple[int, ...], count: int, deadline: Deadline) -> dict[int, int]:
+    """Where to begin so that at most the last `count` messages are read, shared fairly between the partitions."""
+    specs = library().admin.OffsetSpec
+    begins = offsets(admin, topic, partitions, specs.earliest(), deadline)
+    ends = offsets(admin, topic, partitions, specs.latest(), deadline)
+    held = {partition: max(ends[partition] - begins[partition], 0) for partition in partitions}
+    shares = _shares(held, count)
+    return {partition: ends[partition] - shares[partition] for partition in partitions}
+
+
+def _shares(held: Mapping[int, int], count: int) -> dict[int, int]:
+    """How much of `count` each has a part in: what one cannot give, the others do."""
+    shares: dict[int, int] = {}
+    left = count
+    for done, (partition, holds) in enumerate(sorted(held.items(), key=lambda item: (item[1], item[0]))):
+        shares[partition] = min(holds, left // (len(held) - done))
+        left -= shares[partition]
+    return shares
 
 
 def _at_offset(topic: str, start: int, ends: Mapping[int, int]) -> dict[int, int]:
@@ -129,9 +149,17 @@ def _committed(
 class Reader:
     """A consumer for one reading. It is given its partitions and its offsets, and tells nobody."""
 
-    def __init__(self, config: Mapping[str, Any], topic: str, begin: Mapping[int, int], where: str) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        topic: str,
+        begin: Mapping[int, int],
+        where: str,
+        shape: Callable[[Message], dict[str, Any]] | None = None,
+    ) -> None:
         from confluent_kafka import Consumer, TopicPartition
 
+        self._shape = shape or as_plain
         self._trouble = Trouble()
         self._where = where
         name = f"sysint-{uuid.uuid4().hex}"
@@ -153,7 +181,7 @@ class Reader:
                 continue
             error = message.error()
             if error is None:
-                inbox.add(as_plain(message), len(message))
+                inbox.add(self._shape(message), len(message))
             else:
                 self._look_at(error, message, deadline)
         if self._unread and not inbox.messages:
@@ -185,6 +213,15 @@ def as_plain(message: Message) -> dict[str, Any]:
         "offset": message.offset(),
         "timestamp": time_of(message),
     }
+
+
+def with_bytes(message: Message) -> dict[str, Any]:
+    """The same, with the bytes of body and key as they came."""
+    found = as_plain(message)
+    content_type = str(found["headers"].get("content-type", ""))
+    key: Any = message.key()
+    raw_key = key.encode() if isinstance(key, str) else key
+    return {**found, "content_type": content_type, "raw": message.value(), "raw_key": raw_key}
 
 
 def _headers(message: Message) -> list[tuple[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from pytest_sysint.core.capabilities import Watch
+from pytest_sysint.core.capabilities import Sampling, Watch
 from pytest_sysint.core.integration import Measure, Observation, Operation
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import Duration
@@ -15,6 +18,8 @@ from pytest_sysint.integrations._messages import PublishOperation
 
 MOST = 10_000
 """How many messages one reading brings at most."""
+_OFFSET = re.compile(r"first|last|next|\d+[YMDhms]")
+_PARAMETER = re.compile(r"\{[^{}]*\}")
 _COUNT = "How many messages are read at most."
 _WAIT = "How long to wait for messages that are not there yet; 0s reads only what is. Default: the timeout."
 
@@ -138,6 +143,51 @@ class Tap(_Reading):
         words = (f"-e {shlex.quote(self.tap)}", f"-r {shlex.quote(self.routing_key)}", f"-c {self.count}", "cat")
         command: str = integration.amqp("amqp-consume", *words)
         return command
+
+
+class Sample(Sampling):
+    """How the messages of an exchange, a queue or a stream are looked at.
+
+    With a `routing_key` the place is an exchange, and is tapped. With an `offset` it is a stream, which anybody may
+    read. Else it is a queue, which can only be browsed: taken, and given back (see `peek`).
+    """
+
+    protocols: ClassVar[tuple[str, ...]] = ("amqp", "amqps")
+
+    routing_key: str | None = Field(
+        None, description="Tap the exchange of this name: what is published from now on with this binding key."
+    )
+    offset: str | int | None = Field(
+        None, description="The place is a stream: read from first, last, next, an offset, or 1h (an hour ago)."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        said = ""
+        if self.routing_key is not None and self.offset is not None:
+            said = "`routing_key` is of an exchange and `offset` of a stream: give one of them"
+        if isinstance(self.offset, str) and not _OFFSET.fullmatch(self.offset):
+            said = "offset: expected first, last, next, a number, or an interval such as 1h"
+        if said:
+            raise PydanticCustomError("sysint", "{text}", {"text": said})
+        return self
+
+    @classmethod
+    def placed(cls, address: str, binding: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """An exchange that is named is tapped with the address as routing key; else it is a queue."""
+        exchange = binding.get("exchange") or {}
+        if binding.get("is", "routingKey") == "routingKey" and exchange.get("name"):
+            fanned_out = exchange.get("type") in ("fanout", "headers")
+            return str(exchange["name"]), {"routing_key": "" if fanned_out else _PARAMETER.sub("*", address)}
+        return str((binding.get("queue") or {}).get("name") or address), {}
+
+    def effect(self) -> Effect:
+        return "write" if self.offset is None else "read"
+
+    def reproduce(self, integration: Any, place: str, count: int) -> str:
+        if self.routing_key is not None:
+            return Tap(tap=place, routing_key=self.routing_key, count=count, wait=None).reproduce(integration)
+        return Peek(peek=place, count=count).reproduce(integration) if self.offset is None else ""
 
 
 class Queue(Operation):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,17 @@ _SETTLE = 1.0
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "reply_to", "type", "app_id")
 
 
+Shape = Callable[[Any, Any, bytes], dict[str, Any]]
+"""Makes plain values of what pika gives: (method, properties, body)."""
+FORGET = {"x-expires": 60_000}
+"""For queues of our own: the broker removes them also when we cannot."""
+
+
 class Reading:
     """One reading of a queue: what it has collected is neither taken nor given back until it is settled."""
 
-    def __init__(self, talk: Talk, inbox: Inbox) -> None:
+    def __init__(self, talk: Talk, inbox: Inbox, shape: Shape | None = None) -> None:
+        self._shape = shape or as_plain
         self._talk = talk
         self._inbox = inbox
         self._last = 0
@@ -57,9 +64,17 @@ class Reading:
                 break
             self._keep(*found)
 
+    def tap(self, exchange: str, routing_key: str, deadline: Deadline, patience: Deadline) -> None:
+        """The same on a queue of our own, bound to an exchange beside those of everybody else, and removed again."""
+        call = self._talk.call
+        own = call("queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=FORGET).queue
+        call("queue_bind", deadline, queue=own, exchange=exchange, routing_key=routing_key)
+        self.listen(own, deadline, patience)
+        call("queue_delete", Deadline(_SETTLE), queue=own)
+
     def _keep(self, method: Any, properties: Any, body: bytes) -> None:
         self._last = int(method.delivery_tag)
-        self._inbox.add(as_plain(method, properties, body), len(body))
+        self._inbox.add(self._shape(method, properties, body), len(body))
 
     def settle(self, deadline: Deadline, *, take: bool) -> None:
         """Take what was collected for good, or give it back."""
@@ -81,6 +96,15 @@ def as_plain(method: Any, properties: Any, body: bytes) -> dict[str, Any]:
         "timestamp": datetime.fromtimestamp(sent, UTC).isoformat() if isinstance(sent, int) else None,
         **{name: value for name, value in more.items() if value is not None},
     }
+
+
+def with_bytes(method: Any, properties: Any, body: bytes) -> dict[str, Any]:
+    """The same, with the bytes of body and routing key as they came, and the offset where it is of a stream."""
+    found = as_plain(method, properties, body)
+    offset = found["headers"].get("x-stream-offset")
+    stood = {} if offset is None else {"offset": offset}
+    content_type = found.get("content_type", "")
+    return {**found, **stood, "content_type": content_type, "raw": body, "raw_key": method.routing_key.encode()}
 
 
 def _plain(value: Any) -> Any:

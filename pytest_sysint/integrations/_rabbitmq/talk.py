@@ -132,7 +132,7 @@ class Talk:
         answer = self._ask(request, deadline)
         return (answer[0], answer[1], answer[2]) if answer else None
 
-    def listen(self, queue_name: str, deadline: Deadline, *, most: int) -> None:
+    def listen(self, queue_name: str, deadline: Deadline, *, most: int, **arguments: Any) -> None:
         """Have messages delivered to `arrived`, at most so many that are not acknowledged.
 
         Raises:
@@ -140,7 +140,7 @@ class Talk:
 
         """
         self.call("basic_qos", deadline, prefetch_count=min(most, 65535))
-        self.call("basic_consume", deadline, queue=queue_name, on_message_callback=self._on_message)
+        self.call("basic_consume", deadline, queue=queue_name, on_message_callback=self._on_message, **arguments)
 
     def next(self, seconds: float) -> tuple[Any, Any, bytes] | None:
         """The next delivery; None when none comes in time.

@@ -1,0 +1,118 @@
+"""What the tests of message contracts share: contracts declared against a real broker, and what comes of them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pytest_sysint.core.check import Check, Outcome, RetryPolicy
+from pytest_sysint.core.integration import Integration, Observation, Operation
+from pytest_sysint.core.records import Exchange
+from pytest_sysint.core.registry import kinds, types
+from pytest_sysint.declaration.model import DeclaredIntegration, Position
+from pytest_sysint.declaration.provisioning import ProvisionSettings
+
+
+@dataclass
+class Talk:
+    """A `core.check.Context` on one live integration."""
+
+    integration: Integration[Any]
+    timeout: float
+    others: dict[str, Integration[Any]] = field(default_factory=dict)
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def other(self, integration_id: str) -> Integration[Any]:
+        return self.others[integration_id]
+
+    def perform(self, operation: Operation, on: str = "") -> Observation:
+        observation = operation.perform(self.integration, self.timeout)
+        self.note(observation.exchange)
+        return observation
+
+    def note(self, exchange: Exchange | None) -> None:
+        if exchange is not None:
+            self.exchanges.append(exchange)
+
+    def progress(self, text: str) -> None:
+        pass
+
+    def sleep(self, seconds: float) -> None:
+        pass
+
+
+class Bench:
+    """Declares contracts of one integration against a real broker, and runs their checks."""
+
+    def __init__(self, type_name: str, url: str, folder: Path) -> None:
+        self.cls = types().get(type_name)
+        self.live = self.cls(self.cls.settings_model(url=url))
+        self.folder = folder
+        self.others: dict[str, Integration[Any]] = {}
+        self.last: Talk | None = None
+
+    def close(self) -> None:
+        for each in (self.live, *self.others.values()):
+            each.close()
+
+    def file(self, name: str, content: Any) -> str:
+        """Write a file beside the declaration: text as it is, bytes too, a value as YAML or JSON by its ending."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+            return name
+        dump = yaml.safe_dump if path.suffix in {".yaml", ".yml"} else json.dumps
+        path.write_text(content if isinstance(content, str) else dump(content))
+        return name
+
+    def declared(self, contract: Any, **more: Any) -> DeclaredIntegration:
+        """An integration with that contract.
+
+        Raises:
+            Mistakes: what is wrong with it.
+
+        """
+        read = kinds().get("contract").read(contract, self.cls, self.folder)
+        declared = DeclaredIntegration(
+            id="it", tenant="shared", type=self.cls.__name__, cls=self.cls, category=self.cls.category, name="It",
+            description="", severity="high", owner="", tags=(), depends_on=(), timeout=10.0, retry=RetryPolicy(),
+            budget="", settings=self.live.settings, provision=ProvisionSettings(), kinds={"contract": read},
+            references=frozenset(), position=Position("sysint.yaml", 1, 1), folder=self.folder,
+        )  # fmt: skip
+        return replace(declared, **more)
+
+    def checks(self, contract: Any, **more: Any) -> dict[str, Check]:
+        """The checks of a contract, by their slugs."""
+        return {check.slug: check for check in kinds().get("contract").checks(self.declared(contract, **more))}
+
+    def run(self, check: Check) -> Outcome:
+        """What comes of one of them."""
+        self.last = Talk(self.live, check.timeout, self.others)
+        return check.run(self.last)
+
+    def judge(self, contract: Any, **more: Any) -> Outcome:
+        """The outcome of the one check that a contract gives."""
+        (check,) = self.checks(contract, **more).values()
+        return self.run(check)
+
+
+def failed(outcome: Outcome, severity: str = "fail") -> dict[str, str]:
+    """What failed: the assertion's name, and its message."""
+    found = [each for each in outcome.assertions if each.status == "failed" and each.severity == severity]
+    return {each.name: each.message for each in found}
+
+
+def passed(outcome: Outcome) -> set[str]:
+    """The names of what passed."""
+    return {each.name for each in outcome.assertions if each.status == "passed"}
+
+
+def new_name(prefix: str) -> str:
+    """A name that nobody has."""
+    return f"{prefix}.{uuid.uuid4().hex[:12]}"
