@@ -37,6 +37,7 @@ URLS = {
     "int": f"https://int.api.service.nhs.uk{_PATH}",
     "prod": f"https://api.service.nhs.uk{_PATH}",
 }
+_PRODUCTION = "api.service.nhs.uk"
 SANDBOX_PATIENT, SANDBOX_RESTRICTED, SIMULATED_SUPERSEDED = "9000000009", "9000000025", "9990000026"
 
 
@@ -131,6 +132,11 @@ class Pds(HttpIntegration[Settings]):
     def is_synthetic(self) -> bool:
         """Whether nobody that it tells of is, or could be taken for, a person."""
         return self.settings.environment == "sandbox" or self.control is not None
+
+    @property
+    def is_production(self) -> bool:
+        """Whether it tells of real people."""
+        return self.settings.environment == "prod" or self.base.host == _PRODUCTION
 
     @property
     def token_url(self) -> str:

@@ -235,6 +235,36 @@ def test_a_real_service_is_not_provoked_and_not_searched(bench) -> None:
     assert "health worker's token" in reasons["a-stale-update-conflicts"]
 
 
+def test_in_production_the_test_patient_is_read_and_nothing_else_is_tried(bench) -> None:
+    with real_pds() as (handle, keys):
+        verdicts, reasons = {}, {}
+        settings = {"environment": "prod", "test_patient": "9000000009", **keys}
+        for slug in _slugs("nhs_pds"):
+            try:
+                verdicts[slug] = verdict(bench, "nhs_pds", handle.url, slug, **settings)
+            except Unavailable as error:
+                reasons[slug] = error.message
+        received = handle.simulator.requests()
+    refused = [each for each in received if each["status"] in (401, 403)]
+    reads = [each for each in received if "/Patient" in each["path"]]
+    asked = {each["path"].rpartition("/Patient/")[2] for each in reads}
+    methods = {each["method"] for each in reads}
+    assert set(verdicts) == {
+        "service-status",
+        "ids-are-mirrored",
+        "a-missing-request-id-is-refused",
+        "a-malformed-request-id-is-refused",
+        "a-patient-has-the-promised-shape",
+        "the-etag-is-the-version",
+        "related-people-are-those-of-the-patient",
+        "a-token-is-given-and-tells-its-life",
+    }
+    assert set(verdicts.values()) == {"passed"}
+    assert (asked, refused, methods) == ({"9000000009", "9000000009/RelatedPerson"}, [], {"GET"})
+    assert "in production no change is tried" in reasons["an-application-changes-nothing"]
+    assert "in production nobody but the test patient" in reasons["an-unknown-patient-is-told-as-an-outcome"]
+
+
 def test_a_real_cqc_is_not_provoked(bench) -> None:
     from pytest_sysint.simulators import _serve
 

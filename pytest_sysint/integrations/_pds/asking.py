@@ -55,6 +55,16 @@ def needs_patient(pds: Pds) -> str:
     return "" if pds.test_patient else "declare `test_patient`, an NHS number that checks may read"
 
 
+def not_in_production(pds: Pds) -> str:
+    """Why somebody else than the test patient cannot be asked for."""
+    return "in production nobody but the test patient is asked for" if pds.is_production else ""
+
+
+def may_be_refused(pds: Pds) -> str:
+    """Why no false access can be tried."""
+    return "in production no false access is tried" if pds.is_production else ""
+
+
 def needs_people(pds: Pds) -> str:
     """Why nobody can be searched for."""
     return "" if pds.is_synthetic else "only the made-up people of the sandbox and of the simulator are searched for"
@@ -77,15 +87,17 @@ def needs_key_and_simulator(pds: Pds) -> str:
     return needs_simulator(pds) or needs_key(pds)
 
 
+def forbids_changes(pds: Pds) -> str:
+    """Why nothing that is meant to be refused may be sent as a change."""
+    if pds.is_production:
+        return "in production no change is tried"
+    return "the environment allows reading only" if pds.read_only else ""
+
+
 def may_change(pds: Pds) -> str:
     """Why no change can be tried."""
-    if pds.read_only:
-        return "the environment allows reading only"
+    if why := forbids_changes(pds):
+        return why
     if pds.is_open or pds.control is not None or (pds.settings.auth and pds.settings.session_urid):
         return needs_patient(pds)
     return "it needs a health worker's token (`auth` and `session_urid`): an application-restricted one changes nothing"
-
-
-def needs_restricted_access(pds: Pds) -> str:
-    """Why it cannot be shown what an application may not do."""
-    return needs_key(pds) or needs_patient(pds)

@@ -124,7 +124,7 @@ class Status(Operation):
     """What it must say: `pass`."""
 
     def title(self) -> str:
-        return "service status"
+        return f"status is {self.status}"
 
     def default_expect(self) -> dict[str, Any]:
         return {"status": 200, "$.status": self.status}

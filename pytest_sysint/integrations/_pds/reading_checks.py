@@ -18,6 +18,7 @@ from pytest_sysint.integrations._pds.asking import (
     needs_key,
     needs_patient,
     needs_people,
+    not_in_production,
     pds_of,
     refused,
 )
@@ -245,8 +246,14 @@ READING = (
         "contract", "the etag is the version", _etag, 'ETag is W/"<meta.versionId>": updates depend on it.',
         obstacle=needs_patient,
     ),
-    BuiltIn("contract", "an unknown patient is told as an outcome", _unknown_patient, "404 RESOURCE_NOT_FOUND."),
-    BuiltIn("contract", "an invalid number is refused", _bad_number, "400 INVALID_RESOURCE_ID: a wrong check digit."),
+    BuiltIn(
+        "contract", "an unknown patient is told as an outcome", _unknown_patient, "404 RESOURCE_NOT_FOUND.",
+        obstacle=not_in_production,
+    ),
+    BuiltIn(
+        "contract", "an invalid number is refused", _bad_number, "400 INVALID_RESOURCE_ID: a wrong check digit.",
+        obstacle=not_in_production,
+    ),
     BuiltIn(
         "contract", "a restricted patient shows no address", _restricted,
         "Neither address nor telephone, contacts or practice.", obstacle=_needs_restricted,

@@ -14,6 +14,7 @@ from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.integrations._pds.asking import (
     first_answer,
+    may_be_refused,
     needs_key,
     needs_key_and_simulator,
     needs_patient,
@@ -136,10 +137,13 @@ TOKENS = (
         "contract", "a token is given and tells its life", _given, "expires_in comes as a text here.",
         obstacle=needs_key,
     ),
-    BuiltIn("contract", "an expired assertion is refused", _expired, "400 for an exp in the past.", obstacle=needs_key),
+    BuiltIn(
+        "contract", "an expired assertion is refused", _expired, "400 for an exp in the past.",
+        obstacle=lambda pds: may_be_refused(pds) or needs_key(pds),
+    ),
     BuiltIn(
         "contract", "an unknown key is refused", _unknown_key, "401 for a kid that nobody published.",
-        obstacle=needs_key,
+        obstacle=lambda pds: may_be_refused(pds) or needs_key(pds),
     ),
     BuiltIn(
         "contract", "malformed assertions are refused", _malformed, "Every refusal that the specification lists.",
@@ -151,10 +155,10 @@ TOKENS = (
     ),
     BuiltIn(
         "contract", "no token is no access", _without_token, "401 ACCESS_DENIED without a token.",
-        obstacle=lambda pds: needs_key(pds) or needs_patient(pds),
+        obstacle=lambda pds: may_be_refused(pds) or needs_key(pds) or needs_patient(pds),
     ),
     BuiltIn(
         "contract", "a wrong token is no access", _wrong_token, "401 ACCESS_DENIED; the open sandbox says so too.",
-        obstacle=needs_patient,
+        obstacle=lambda pds: may_be_refused(pds) or needs_patient(pds),
     ),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.integrations._pds.asking import (
     ask,
+    forbids_changes,
     may_change,
     needs_key,
     needs_patient,
@@ -50,7 +51,7 @@ def _by_application(context: Context, findings: Findings) -> None:
 
 
 def _obstacle_of_applications(pds: Any) -> str:
-    return "the environment allows reading only" if pds.read_only else needs_key(pds) or needs_patient(pds)
+    return forbids_changes(pds) or needs_key(pds) or needs_patient(pds)
 
 
 UPDATES = (
