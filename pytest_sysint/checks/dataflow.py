@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_sysint.checks._flows import journey
+from pytest_sysint.checks._flows import journey, reconciliation
 from pytest_sysint.checks._flows.form import Form, Path, Type
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.declaration.claims import Around
 from pytest_sysint.declaration.model import DeclaredIntegration
 
-FORMS: Mapping[str, Form] = {form.key: form for form in (journey.FORM,)}
+FORMS: Mapping[str, Form] = {form.key: form for form in (journey.FORM, reconciliation.FORM)}
 """The key that tells a form -> the form."""
 
 

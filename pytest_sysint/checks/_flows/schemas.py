@@ -1,4 +1,4 @@
-"""The JSON Schema of a journey, for editors: its keys, and the operations of every type."""
+"""The JSON Schemas of the forms of flows, for editors: their keys, and the operations of every type."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_sysint.checks._flows.keys import DeadLetter, FlowKeys, MalformedKeys, ObserveKeys, SendKeys
 from pytest_sysint.checks._flows.mapping import map_schema
+from pytest_sysint.checks._reconcile.keys import CompareKeys, WholeKeys
 from pytest_sysint.core.integration import Measure
 from pytest_sysint.core.registry import types
 from pytest_sysint.declaration.checks import operations_of
@@ -44,6 +45,25 @@ def journey_schema() -> Schema:
         },
     }
     return {**whole, "required": ["send", "observe"]}
+
+
+def reconciliation_schema() -> Schema:
+    """The schema of a flow that has `reconcile`."""
+    whole = model_schema(WholeKeys)
+    act = {"type": "object", "required": ["on"], "properties": {"on": {"type": "string"}, **_operations()}}
+    acts = {"anyOf": [act, {"type": "array", "minItems": 1, "items": act}]}
+    both = model_schema(CompareKeys)
+    both["properties"] |= {
+        "source": {**act, "description": "Where the rows come from: an integration, and an operation that gives rows."},
+        "target": {**act, "description": "Where they must be too."},
+    }
+    whole["properties"] |= {
+        "expect": json_schema(),
+        "reconcile": {**both, "required": ["source", "target"], "description": "Two sides whose rows are compared."},
+        "before": {**acts, "description": "What is done first: operations in their order."},
+        "cleanup": {**acts, "description": "How what was put there is removed again, always carried out."},
+    }
+    return {**whole, "required": ["reconcile"]}
 
 
 def _beside(keys: Schema, **more: Schema) -> Schema:

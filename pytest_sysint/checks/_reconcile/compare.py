@@ -67,7 +67,7 @@ class Comparison:
     fields: Counter[str] = field(default_factory=Counter)
     """Field -> how many rows differ in it."""
     sampled: int = 0
-    """Rows whose values were compared."""
+    """Rows of the sample that are on both sides."""
     only_source: tuple[str, ...] = ()
     only_target: tuple[str, ...] = ()
     """Columns that only one side has, where all are compared."""
@@ -118,13 +118,11 @@ class Comparer:
         plan = self._plan
         if not plan.everything:
             return plan
-        named = {one.target for one in plan.key} | {one.target for one in plan.fields}
-        taken = {one.source for one in plan.key} | {one.source for one in plan.fields}
-        ours, theirs = [name for name in source if name not in taken], [name for name in target if name not in named]
+        ours = [name for name in source if name not in {*plan.ignore, *(one.source for one in plan.key)}]
+        theirs = [name for name in target if name not in {*plan.ignore, *(one.target for one in plan.key)}]
         self._result.only_source = tuple(name for name in ours if name not in theirs)
         self._result.only_target = tuple(name for name in theirs if name not in ours)
-        both = tuple(Field(name, name) for name in theirs if name in ours)
-        return replace(plan, fields=(*plan.fields, *both))
+        return replace(plan, fields=tuple(Field(name, name) for name in theirs if name in ours))
 
     def _count(self, *readings: Reading) -> None:
         for reading, phase in zip(readings, ("source", "target"), strict=True):

@@ -45,6 +45,8 @@ class Plan:
     fields: tuple[Field, ...] = ()
     everything: bool = False
     """Whether all columns are compared that both sides have."""
+    ignore: frozenset[str] = frozenset()
+    """Columns that are left out then."""
     checksum: bool = False
     """Whether of each row a checksum is kept in place of its values: then it is not known which value differs."""
     sample: int = 0
@@ -52,3 +54,8 @@ class Plan:
     hide: frozenset[str] = frozenset()
     """Fields whose values are not shown."""
     hide_all: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether values are compared, and not keys alone."""
+        return self.everything or bool(self.fields)
