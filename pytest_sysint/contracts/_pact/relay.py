@@ -98,26 +98,35 @@ def verify(task: Task, answer: Answer) -> dict[str, Any]:
 
 def _serve(relay: _Relay, folder: Path, limit: float) -> None:
     ends = time.monotonic() + limit
-    with (folder / "errors.txt").open("wb") as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-P", str(_PROGRAM), str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=_environment(),
-            start_new_session=True,
-        )
-    try:
-        with child, selectors.DefaultSelector() as waiting:
-            assert child.stdout is not None
-            waiting.register(relay.server.fileno(), selectors.EVENT_READ)
-            waiting.register(child.stdout.fileno(), selectors.EVENT_READ)
-            while not _ended(waiting, relay, child.stdout):
-                if time.monotonic() > ends:
-                    raise CallError(f"the Pact verifier did not end within {limit:.0f}s")
-    finally:
-        child.kill()
-        child.wait()
+    with (folder / "errors.txt").open("wb") as errors, _started(folder, errors) as child:
+        try:
+            _until_end(relay, child, ends)
+        except TimeoutError:
+            raise CallError(f"the Pact verifier did not end within {limit:.0f}s") from None
+        finally:
+            child.kill()  # leaving it waits for its end
+
+
+def _started(folder: Path, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", str(_PROGRAM), str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=_environment(),
+        start_new_session=True,
+    )
+
+
+def _until_end(relay: _Relay, child: subprocess.Popen[bytes], ends: float) -> None:
+    assert child.stdout is not None
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(relay.server.fileno(), selectors.EVENT_READ)
+        waiting.register(child.stdout.fileno(), selectors.EVENT_READ)
+        while not _ended(waiting, relay, child.stdout):
+            if time.monotonic() > ends:
+                raise TimeoutError
+    child.wait(max(ends - time.monotonic(), _STEP))
 
 
 def _ended(waiting: selectors.BaseSelector, relay: _Relay, output: IO[bytes]) -> bool:

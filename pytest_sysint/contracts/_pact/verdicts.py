@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pytest_sysint.core.integration import clip
 from pytest_sysint.core.records import Assertion
 from pytest_sysint.expectations.values import plain
 
 _HELD = re.compile(r"^\s+(?P<what>.+?)\s+\(OK\)$")
 _NAMED = re.compile(r'^"(?P<name>[^"]+)" with value "(?P<example>.*)"$')
 """A header, or a key of the metadata of a message; the value is the pact's own example."""
-_ROOM = 500
+_ROOM = 400
 _NAMES = {
     "StatusMismatch": "status",
     "MethodMismatch": "method",
@@ -71,6 +70,11 @@ def _value(text: Any) -> Any:
         return text
 
 
+def _shorter(text: str) -> str:
+    """A sentence of the verifier without its middle: it shows whole values first, and says at the end why not."""
+    return text if len(text) <= _ROOM else f"{text[: _ROOM // 2]} ... {text[-_ROOM // 2 :]}"
+
+
 def _passed(name: str, said: str, tenant: str) -> Assertion:
     return Assertion(name=name, status="passed", message=said, tenant_id=tenant)
 
@@ -81,7 +85,7 @@ def _broken(
     return Assertion(
         name=name,
         status="failed",
-        message=f"{name}: {clip(said, _ROOM)}",
+        message=f"{name}: {_shorter(said)}",
         expected=plain(expected),
         actual=plain(actual),
         severity=severity,

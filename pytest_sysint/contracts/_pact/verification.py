@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_sysint.checks._causes import cause_of, cause_of_error
 from pytest_sysint.checks._operation import holds
@@ -67,6 +67,8 @@ class Verification:
         )
         try:
             results = verify(task, running.answer)
+        except _NothingToVerify:
+            return running.outcome(tuple(running.told))
         except CallError as error:
             error.partial = Outcome((), reproduce=running.reproduce(), cause=cause_of_error(error))
             raise
@@ -93,6 +95,10 @@ class Verification:
 
 def _shown(state: State) -> str:
     return f"'{state.name}'" + (f" {show(state.params)}" if state.params else "")
+
+
+class _NothingToVerify(Exception):
+    """A hook did not do its part. The verifier would ask it again and again."""
 
 
 @dataclass(slots=True)
@@ -130,6 +136,10 @@ class _Running:
         method, path = self.of.hooks.messages.request.split(maxsplit=1)
         self.last = Relayed(relayed=method, path=path, headers=_JSON, body=asked.body)
         self.seen = self.context.perform(self.last)
+        if self.seen.facts.get("status", 200) >= 400:
+            said = f"the provider gave no message '{self.of.interaction.description}'"
+            self._fail("message", f"{said}: {self.last.title()} gave {self.seen.facts['status']}")
+            raise _NothingToVerify
         return _reply(self.seen)
 
     def _state(self, state: Mapping[str, Any]) -> Reply:
@@ -139,12 +149,17 @@ class _Running:
         body = {**state, "consumer": self.of.interaction.consumer}
         try:
             reply = self._by_request(hook.request, body) if hook.request else self._by_program(hook, body)
+            why = f"{hook.request} gave {reply.status}" if reply.status >= 400 else ""
         except Rejected as error:
-            self._not_set(state, error.message)
-            return Reply(500)
-        if reply.status >= 400:
-            self._not_set(state, f"{hook.request} gave {reply.status}")
-        return reply
+            why = error.message
+        if not why:
+            return reply
+        if state.get("action") == "teardown":
+            # What is left behind is not what the consumer relies on.
+            self._fail("provider state", f"the state '{state['state']}' could not be torn down: {why}", "warn")
+            return Reply(200, tuple(_JSON.items()), b"{}")
+        self._fail("provider state", f"the state '{state['state']}' could not be set up: {why}")
+        raise _NothingToVerify
 
     def _by_request(self, request: str, body: Mapping[str, Any]) -> Reply:
         method, path = request.split(maxsplit=1)
@@ -156,17 +171,13 @@ class _Running:
         run = by_command(hook.command, folder) if hook.command else by_python(hook.python, folder)
         return Reply(200, tuple(_JSON.items()), json.dumps(dict(run(body, self.context.timeout)), default=str).encode())
 
-    def _not_set(self, state: Mapping[str, Any], why: str) -> None:
-        done = "torn down" if state.get("action") == "teardown" else "set up"
-        said = f"the state '{state.get('state')}' could not be {done}: {redact(why)}"
-        # What is left behind by a teardown is not what the consumer relies on.
-        severity: Any = "warn" if done == "torn down" else "fail"
+    def _fail(self, name: str, said: str, severity: Literal["fail", "warn"] = "fail") -> None:
         self.told.append(
             Assertion(
-                name="provider state",
+                name=name,
                 status="failed",
-                message=said,
-                expected=f"the provider in that state, or {done}",
+                message=redact(said),
+                expected="the hook does its part",
                 severity=severity,
                 tenant_id=self.of.tenant,
             )
