@@ -183,6 +183,15 @@ def test_the_newest_are_looked_at_fairly_from_each_partition(bench: Bench, topic
     assert all(each["raw"] == json.dumps(each["payload"]).encode() for each in payload)
 
 
+def test_the_stand_in_for_kafka_shows_its_messages_too(real_service: Any, tmp_path: Path) -> None:
+    bench = Bench("kafka", str(real_service("kafka", "embedded")), tmp_path)
+    name = new_name("care")
+    bench.live.seed(bench.folder / bench.file("topics.json", [{"name": name}]), 20)
+    put(bench, name, GOOD)
+    assert failed(bench.judge({"messages": {name: {"expect": {"$.id": "R-1"}}}})) == {}
+    bench.close()
+
+
 def test_waiting_brings_what_comes_later(bench: Bench, topic: str) -> None:
     put(bench, topic, {"n": 0})
     check = bench.checks({"messages": {topic: {"expect": {"$.n": ">= 0"}, "sample": 2, "wait": "20s"}}})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
-
 from pytest_sysint.contracts._asyncapi.located import Documents
 from pytest_sysint.contracts._messages.documents import parse
 from pytest_sysint.core.check import Context
@@ -24,6 +22,8 @@ def fetched(url: str, context: Context) -> Documents:
         CallError: when it cannot be had, or is neither YAML nor JSON.
 
     """
+    import httpx
+
     where, watch = redact(url), Stopwatch()
     try:
         answer = httpx.get(url, timeout=context.timeout, trust_env=False)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import quote, urlsplit
 
-import httpx
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -23,6 +22,9 @@ from pytest_sysint.core.secrets import learn_url, redact, reveal
 from pytest_sysint.declaration.explain import read_model
 from pytest_sysint.declaration.model import DeclaredIntegration
 from pytest_sysint.declaration.shapes import model_schema
+
+if TYPE_CHECKING:
+    import httpx
 
 _MEDIA = "application/vnd.schemaregistry.v1+json"
 _OK, _NOT_FOUND, _BAD = 200, 404, 400
@@ -202,8 +204,10 @@ def opened(keys: RegistryKeys, context: Context) -> Iterator[Registry]:
     if keys.on:
         yield Registry(_through(context, keys.on), f"integration '{keys.on}'")
         return
+    import httpx
+
     learn_url(keys.url)
-    where = httpx.URL(keys.url).host
+    where = urlsplit(keys.url).hostname or ""
     headers = {"Accept": f"{_MEDIA}, application/json", "Content-Type": _MEDIA}
     if keys.bearer is not None:
         headers["Authorization"] = f"Bearer {reveal(keys.bearer)}"
@@ -227,6 +231,8 @@ def _through(context: Context, integration_id: str) -> Send:
 
 
 def _directly(context: Context, client: httpx.Client, where: str) -> Send:
+    import httpx
+
     def send(method: str, path: str, body: Any = None) -> tuple[int, Any]:
         watch = Stopwatch()
         try:
@@ -242,7 +248,9 @@ def _directly(context: Context, client: httpx.Client, where: str) -> Send:
     return send
 
 
-def _in_words(error: httpx.HTTPError, where: str) -> CallError:
+def _in_words(error: Exception, where: str) -> CallError:
+    import httpx
+
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"the schema registry at {where} gave no answer in time", rung="read")
     hint = "is the registry started, and is its url right?"
