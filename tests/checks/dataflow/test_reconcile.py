@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_sysint.core.errors import DeclarationError
+from pytest_sysint.core.secrets import learn
 
 COLUMNS = ["external_id", "name", "born", "weight", "active"]
 ROWS = [[f"R-{n:04}", f"name {n}", "1931-05-06", f"{n / 4}", "t" if n % 2 else "f"] for n in range(1, 201)]
@@ -122,6 +123,14 @@ def test_values_that_must_not_be_seen_are_not(sides: Any) -> None:
     said = sides.failed(sides.run(FLOW + "      hide: [given_name]\n"))["different"]
     assert said.endswith("R-0007 (given_name differs; active: 'true' -> '7')")
     assert sides.failed(sides.run(FLOW + "      hide: all\n"))["different"].endswith("active differs)")
+
+
+def test_secrets_are_masked(sides: Any) -> None:
+    learn("s3cret-name")
+    sides.change("UPDATE residents SET given_name = 's3cret-name' WHERE external_id = 'R-0007'")
+    result = sides.run(FLOW)
+    assert "'name 7' -> '***'" in sides.failed(result)["different"]
+    assert "s3cret-name" not in result.model_dump_json()
 
 
 def test_numbers_may_differ_a_little(sides: Any) -> None:
