@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import queue
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from pytest_sysint.engine.connections import Connections
 from pytest_sysint.engine.plan import Selection, checks_of, plan
 from pytest_sysint.engine.runner import Runner
 
+RELAY = Path(__file__).parent / "stand_ins/relay.py"
 TABLE = "CREATE TABLE residents (external_id TEXT, given_name TEXT, born TEXT, seen INTEGER PRIMARY KEY)"
 
 
@@ -234,3 +237,21 @@ def admission(flows: Flows, care: Care) -> Flows:
         "files": f"type: local, url: 'file://{care.folder}/files'",
     }
     return flows
+
+
+@pytest.fixture
+def relay() -> Iterator[Callable[..., None]]:
+    """`relay("kafka", url, source, target, "drop")` starts a consumer that passes on what it reads, well or badly."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> None:
+        process = subprocess.Popen(
+            [sys.executable, str(RELAY), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+    yield start
+    for process in started:
+        process.communicate(timeout=20)
