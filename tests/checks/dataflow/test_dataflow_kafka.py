@@ -71,12 +71,17 @@ def test_ten_thousand_through_a_relay_that_is_broken(
     assert failed[subject].endswith(f"and {count - 5} more")
 
 
-def test_what_is_no_json_reaches_the_dead_letters_and_holds_up_nobody(bus: Any, relay: Callable[..., None], tmp_path: Path) -> None:
+def test_what_is_no_json_reaches_the_dead_letters_and_holds_up_nobody(
+    bus: Any, relay: Callable[..., None], tmp_path: Path
+) -> None:
     flows, url, source, target = bus
     relay("kafka", url, source, target, "none")
     text = FLOW.replace("RECORDS", "20").replace("SOURCE", source).replace("TARGET", target)
     text += f"""\
-    malformed: {{text: "no JSON: {{correlation}}", records: 3, dead_letter: {{on: bus, consume: {target}.dead, match: anywhere}}}}
+    malformed:
+      text: "no JSON: {{correlation}}"
+      records: 3
+      dead_letter: {{on: bus, consume: {target}.dead, match: anywhere}}
 """
     result = flows.run(text)
     assert result.status == "passed", result.error_message
@@ -88,7 +93,9 @@ def test_a_dead_letter_place_that_stays_empty_fails(bus: Any, relay: Callable[..
     relay("kafka", url, source, target, "none")
     text = FLOW.replace("RECORDS", "20").replace("SOURCE", source).replace("TARGET", target)
     text += f"""\
-    malformed: {{set: {{$.born: "never"}}, dead_letter: {{on: bus, consume: {target}.dead, match: $.id, within: 500ms}}}}
+    malformed:
+      set: {{$.born: "never"}}
+      dead_letter: {{on: bus, consume: {target}.dead, match: $.id, within: 500ms}}
 """
     failed = flows.failed(flows.run(text))
     assert set(failed) == {"malformed.dead_lettered", "malformed.leaked"}

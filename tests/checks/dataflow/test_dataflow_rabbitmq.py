@@ -58,7 +58,9 @@ def waiting(url: str, queue: str) -> int:
         return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
 
 
-def test_ten_thousand_through_a_healthy_relay_take_nothing_from_its_reader(tasks: Any, relay: Callable[..., None]) -> None:
+def test_ten_thousand_through_a_healthy_relay_take_nothing_from_its_reader(
+    tasks: Any, relay: Callable[..., None]
+) -> None:
     result = travel(tasks, relay, "none")
     assert result.status == "passed", result.error_message
     assert result.metrics["sent"] == result.metrics["tasks.seen"] == RECORDS
@@ -103,7 +105,9 @@ def test_a_queue_that_must_be_consumed_is_said(tasks: Any, relay: Callable[..., 
 def test_what_is_no_json_is_browsed_where_it_ends(tasks: Any, relay: Callable[..., None]) -> None:
     dead = f"{tasks[3]}.dead"
     more = f"""\
-    malformed: {{text: "no JSON: {{correlation}}", dead_letter: {{on: tasks, peek: {dead}, count: 50, match: anywhere}}}}
+    malformed:
+      text: "no JSON: {{correlation}}"
+      dead_letter: {{on: tasks, peek: {dead}, count: 50, match: anywhere}}
 """
     result = travel(tasks, relay, "none", more, records=20)
     assert result.status == "passed", result.error_message
