@@ -1,4 +1,4 @@
-"""Whole runs with flows: what is left in the records, and what is left behind: after Ctrl-C, after a kill, by a fault."""
+"""Whole runs with flows: what is in the records, and what is left behind after Ctrl-C, a kill, or a fault."""
 
 from __future__ import annotations
 

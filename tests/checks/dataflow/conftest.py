@@ -42,7 +42,7 @@ class Care:
     headers: list[dict[str, str]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     on_receive: Callable[[int], None] = lambda number: None
-    _work: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    _work: queue.Queue[tuple[int, dict[str, Any]] | None] = field(default_factory=queue.Queue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: set[str] = field(default_factory=set)
 
@@ -54,9 +54,8 @@ class Care:
         with closing(sqlite3.connect(self.database)) as db:
             return db.execute("SELECT external_id, given_name FROM residents").fetchall()
 
-    def write(self, resident: dict[str, Any]) -> None:
+    def write(self, number: int, resident: dict[str, Any]) -> None:
         given = (resident.get("name") or {}).get("given")
-        number = len(self.received)
         bad = number % self.every == 0
         if "alter" in self.faults and bad:
             given = str(given).upper()
@@ -73,7 +72,7 @@ class Care:
             number = len(self.received)
         self.on_receive(number)
         if "leak" in self.faults:
-            self._work.put(resident)
+            self._work.put((number, resident))
         if "down" in self.faults or ("crash" in self.faults and number % self.every == 0):
             return 500
         if not str(resident.get("nhsNumber", "999")).startswith("999") and "accept all" not in self.faults:
@@ -84,16 +83,14 @@ class Care:
         if known and "forget" not in self.faults:
             return 200
         if not ("drop" in self.faults and number % self.every == 0) and "leak" not in self.faults:
-            self._work.put(resident)
+            self._work.put((number, resident))
         return 201
 
     def work(self) -> None:
-        worked = 0
-        while (resident := self._work.get()) is not None:
-            worked += 1
-            if "late" in self.faults and worked == 3 * self.every:
+        while (job := self._work.get()) is not None:
+            if "late" in self.faults and job[0] == 3 * self.every:
                 time.sleep(0.5)
-            self.write(resident)
+            self.write(*job)
 
     def delete(self, token: str) -> int:
         if "keep" in self.faults:
