@@ -6,6 +6,7 @@ secret: the check that made it (found again in the declaration), and the few val
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_sysint.core.errors import UsageError
+from pytest_sysint.core.errors import SysintError, UsageError
 from pytest_sysint.core.secrets import redact_value
 
 Item = Mapping[str, Any]
@@ -23,6 +24,10 @@ Item = Mapping[str, Any]
 LEDGERS = "ledger"
 """The folder within that of the reports."""
 SUFFIX = ".jsonl"
+
+
+class Gone(SysintError):
+    """Where something was written is not there any longer, with all that it held: there is nothing to undo."""
 
 
 class Page(Protocol):
@@ -37,8 +42,8 @@ class Page(Protocol):
     def undone(self, entry: str, numbers: Sequence[int]) -> None:
         """These items of an entry are gone again."""
 
-    def undoing(self) -> AbstractContextManager[None]:
-        """While it is open, the end of the run waits."""
+    def held(self) -> AbstractContextManager[None]:
+        """From before the first promise until all is undone: the end of the run waits for it."""
 
 
 @dataclass(slots=True)
@@ -115,8 +120,8 @@ class Ledger:
             return list(self._open.values())
 
     @contextmanager
-    def undoing(self) -> Iterator[None]:
-        """See `Page.undoing`; `wait` waits for it."""
+    def held(self) -> Iterator[None]:
+        """See `Page.held`; `wait` waits for it."""
         with self._lock:
             self._busy += 1
         try:
@@ -127,7 +132,7 @@ class Ledger:
                 self._idle.notify_all()
 
     def wait(self, patience: float) -> None:
-        """Until nobody undoes any longer, or nothing was undone for `patience` seconds."""
+        """Until nobody has anything to undo any longer, or nothing was undone for `patience` seconds."""
         with self._idle:
             while self._busy:
                 before = self._remaining()
@@ -153,6 +158,7 @@ class Ledger:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a", encoding="utf-8")
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         self._file.write(json.dumps(redact_value(line), default=str) + "\n")
         self._file.flush()
         if sync:
@@ -170,6 +176,16 @@ def find_ledgers(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether the run that writes a ledger still goes on: its process holds a lock on the file."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def read_ledger(path: Path) -> tuple[list[Entry], int]:
     """What is left to be undone in a file, and how many lines of it cannot be read (the last may be cut off).
 
@@ -183,7 +199,7 @@ def read_ledger(path: Path) -> tuple[list[Entry], int]:
         raise UsageError(f"the ledger {path} cannot be read: {error.strerror}") from None
     entries: dict[str, Entry] = {}
     broken = 0
-    for line in lines:
+    for line in filter(str.strip, lines):
         try:
             _take(json.loads(line), entries)
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -40,5 +40,5 @@ class CheckPage:
     def undone(self, entry: str, numbers: Sequence[int]) -> None:
         self._ledger.undone(entry, numbers)
 
-    def undoing(self) -> AbstractContextManager[None]:
-        return self._ledger.undoing()
+    def held(self) -> AbstractContextManager[None]:
+        return self._ledger.held()

@@ -12,7 +12,7 @@ _UP = ("passed", "skipped")
 
 
 def events(records: RunRecords) -> Iterator[AuditEvent]:
-    """Initialization, then for each tenant its health validation and each of its tests."""
+    """Initialization, then for each tenant its health validation, each of its tests, and its tests of data flows."""
     yield _initialization(records)
     for tenant in dict.fromkeys(result.tenant_id for result in records.results):
         own = [result for result in records.results if result.tenant_id == tenant]
@@ -20,6 +20,7 @@ def events(records: RunRecords) -> Iterator[AuditEvent]:
         if health:
             yield _health(records, tenant, health)
         yield from (_test(records, result) for result in own)
+        yield from (_data_flow(records, result) for result in own if result.source_system)
 
 
 def _event(
@@ -62,6 +63,20 @@ def _health(records: RunRecords, tenant: str, results: list[Result]) -> AuditEve
     }
     at = max(result.timestamp for result in results)
     return _event(records, "SystemHealth", records.run.id, "READ", at, tenant, details)
+
+
+def _data_flow(records: RunRecords, result: Result) -> AuditEvent:
+    details = {
+        "success": result.status == "passed",
+        "testId": result.test_id,
+        "sourceSystem": result.source_system,
+        "targetSystem": result.target_system,
+        "dataType": result.data_type,
+        "processingTime": result.processing_time,
+        "status": result.status,
+        "count": int(result.metrics.get("sent", 0)),
+    }
+    return _event(records, "DataFlowTest", result.test_id, "CREATE", result.timestamp, result.tenant_id, details)
 
 
 def _test(records: RunRecords, result: Result) -> AuditEvent:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
-from pytest_sysint.core.ledger import Ledger
+from pytest_sysint.core.ledger import Ledger, find_ledgers, is_in_use, read_ledger
 from pytest_sysint.core.masking import encode, encode_masked
 from pytest_sysint.core.records import Result
 from pytest_sysint.declaration import DeclaredIntegration
@@ -101,6 +102,8 @@ class Running:
             gc.unfreeze()
             self._runner.stop()
             self._state.notices += [*_spent(self._runner), *_left_behind(self._state.ledger)]
+            if self._state.worker is None:
+                self._state.notices += _left_earlier(self._state.options.reports_dir, self._state.run_id)
         if self._state.worker is not None:
             self._state.close()
 
@@ -124,6 +127,17 @@ def _left_behind(ledger: Ledger) -> list[str]:
     return [
         f"{count:,} records of {name} were left behind; `sysint cleanup` removes them" for name, count in found.items()
     ]
+
+
+def _left_earlier(reports_dir: Path, run_id: str) -> list[str]:
+    """What runs before this one left behind, because they were killed or could not remove it."""
+    found: dict[str, int] = {}
+    for path in find_ledgers([reports_dir]):
+        if not path.name.startswith(run_id) and not is_in_use(path):
+            entries, _ = read_ledger(path)
+            found[path.stem] = sum(len(entry.items) for entry in entries)
+    told = "records behind; `sysint cleanup` removes them"
+    return [f"an earlier run ({run}) left {count:,} {told}" for run, count in found.items() if count]
 
 
 def _spent(runner: Runner) -> list[str]:

@@ -13,7 +13,7 @@ from pytest_sysint.checks._flows.steps import Step
 from pytest_sysint.checks._flows.values import BUILT_IN, CORRELATION, Values
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import CallError, SysintError
-from pytest_sysint.core.ledger import Item
+from pytest_sysint.core.ledger import Gone, Item
 
 _BLOCK = 100
 """How many records are noted at once: a file is not flushed ten thousand times."""
@@ -83,13 +83,11 @@ class Cleaner:
         started = [at for at in range(len(self.book.records)) if self.book.records.started[at]]
         if not self.steps or not self.entries:
             return
-        ledger = self.context.ledger
-        with ledger.undoing():
-            if started:
-                self._remove(started)
-            for entry, first, count in self.entries:
-                gone = [at - first for at in range(first, first + count) if at not in self.left]
-                ledger.undone(entry, gone)
+        if started:
+            self._remove(started)
+        for entry, first, count in self.entries:
+            gone = [at - first for at in range(first, first + count) if at not in self.left]
+            self.context.ledger.undone(entry, gone)
 
     def _remove(self, records: Sequence[int]) -> None:
         for step in self.steps:
@@ -153,7 +151,13 @@ class Undo:
 
     def __call__(self, context: Context, item: Item) -> str:
         """Why it cannot be removed; empty when it is gone."""
-        return "; ".join(filter(None, (remove(step, _Known(item), context) for step in self.steps)))
+        return "; ".join(filter(None, (self._remove(step, item, context) for step in self.steps)))
+
+    def _remove(self, step: Step, item: Item, context: Context) -> str:
+        try:
+            return remove(step, _Known(item), context)
+        except Gone:
+            return ""
 
 
 class _Known:

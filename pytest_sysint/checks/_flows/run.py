@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
 from pytest_sysint.checks._flows import sending
@@ -34,11 +34,12 @@ class Run:
         source = self.journey.source(uuid.uuid4().hex[:8], self.tenant)
         book, watch = Book(self.journey, source), Stopwatch()
         cleaner = Cleaner(self.journey.cleanup, book, context)
-        try:
-            outcome = self._travel(context, book, cleaner, watch)
-        finally:
-            cleaner.clean()
-            watch.lap("cleanup")
+        with context.ledger.held() if self.journey.cleanup else nullcontext():
+            try:
+                outcome = self._travel(context, book, cleaner, watch)
+            finally:
+                cleaner.clean()
+                watch.lap("cleanup")
         outcome = conclude(outcome, book, cleaner, self.tenant)
         return replace(outcome, phases=watch.phases())
 

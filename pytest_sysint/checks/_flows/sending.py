@@ -188,6 +188,7 @@ def send_all(context: Context, book: Book, cleaner: Cleaner) -> CallError | None
 
 def _hand_over(lanes_: Lanes, at: int) -> None:
     book = lanes_.book
+    lanes_.context.sleep(0)  # the run may have been stopped
     lanes_.cleaner.note(at)
     values = book.prepare(at)
     try:

@@ -180,8 +180,6 @@ class Verdict:
         took = self.book.sending_ended - self.book.sending_began
         if self.accepted and took > 0:
             numbers["throughput"] = len(self.accepted) / took
-        for share in shares(self.book.journey.expectation):
-            numbers[share] = numbers.get(share, 0) / max(len(self.accepted), 1)
         for each in self.seen:
             numbers[f"{each.name}.seen"] = sum(1 for at in self.accepted if each.sight.counts[at])
             numbers |= {f"{each.name}.latency.{name}": value for name, value in _times(each.times).items()}
@@ -198,7 +196,9 @@ class Verdict:
 
     def assertions(self, facts: Mapping[str, Any]) -> tuple[Assertion, ...]:
         """What was expected, judged; those that failed name records and places."""
-        judged = self.book.journey.expectation.judge(Observation(None, facts), self.tenant)
+        expectation = self.book.journey.expectation
+        held_to_a_share = {name: facts.get(name, 0) / max(len(self.accepted), 1) for name in shares(expectation)}
+        judged = expectation.judge(Observation(None, {**facts, **held_to_a_share}), self.tenant)
         told = tuple(self._told(each) for each in judged)
         return (*self._sent(), *told)
 

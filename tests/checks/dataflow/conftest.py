@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import queue
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,7 @@ from pytest_sysint.engine.connections import Connections
 from pytest_sysint.engine.plan import Selection, checks_of, plan
 from pytest_sysint.engine.runner import Runner
 
+RELAY = Path(__file__).parent / "stand_ins/relay.py"
 TABLE = "CREATE TABLE residents (external_id TEXT, given_name TEXT, born TEXT, seen INTEGER PRIMARY KEY)"
 
 
@@ -39,7 +42,7 @@ class Care:
     headers: list[dict[str, str]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     on_receive: Callable[[int], None] = lambda number: None
-    _work: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
+    _work: queue.Queue[tuple[int, dict[str, Any]] | None] = field(default_factory=queue.Queue)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: set[str] = field(default_factory=set)
 
@@ -51,9 +54,8 @@ class Care:
         with closing(sqlite3.connect(self.database)) as db:
             return db.execute("SELECT external_id, given_name FROM residents").fetchall()
 
-    def write(self, resident: dict[str, Any]) -> None:
+    def write(self, number: int, resident: dict[str, Any]) -> None:
         given = (resident.get("name") or {}).get("given")
-        number = len(self.received)
         bad = number % self.every == 0
         if "alter" in self.faults and bad:
             given = str(given).upper()
@@ -70,7 +72,7 @@ class Care:
             number = len(self.received)
         self.on_receive(number)
         if "leak" in self.faults:
-            self._work.put(resident)
+            self._work.put((number, resident))
         if "down" in self.faults or ("crash" in self.faults and number % self.every == 0):
             return 500
         if not str(resident.get("nhsNumber", "999")).startswith("999") and "accept all" not in self.faults:
@@ -81,16 +83,14 @@ class Care:
         if known and "forget" not in self.faults:
             return 200
         if not ("drop" in self.faults and number % self.every == 0) and "leak" not in self.faults:
-            self._work.put(resident)
+            self._work.put((number, resident))
         return 201
 
     def work(self) -> None:
-        worked = 0
-        while (resident := self._work.get()) is not None:
-            worked += 1
-            if "late" in self.faults and worked == 3 * self.every:
+        while (job := self._work.get()) is not None:
+            if "late" in self.faults and job[0] == 3 * self.every:
                 time.sleep(0.5)
-            self.write(resident)
+            self.write(*job)
 
     def delete(self, token: str) -> int:
         if "keep" in self.faults:
@@ -234,3 +234,21 @@ def admission(flows: Flows, care: Care) -> Flows:
         "files": f"type: local, url: 'file://{care.folder}/files'",
     }
     return flows
+
+
+@pytest.fixture
+def relay() -> Iterator[Callable[..., None]]:
+    """`relay("kafka", url, source, target, "drop")` starts a consumer that passes on what it reads, well or badly."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> None:
+        process = subprocess.Popen(
+            [sys.executable, str(RELAY), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+
+    yield start
+    for process in started:
+        process.communicate(timeout=20)

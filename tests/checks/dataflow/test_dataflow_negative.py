@@ -1,4 +1,4 @@
-"""Flows of what must not happen: the malformed gets through, the same twice leaves two, a rolled-back one is told."""
+"""Flows of what must not happen: nonsense gets through, the same twice leaves two, a rollback is published."""
 
 from __future__ import annotations
 
