@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
 from concurrent import futures
 from typing import Any, TypeVar
 
+LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 _LAST_WORDS = 1.0
 
@@ -17,6 +19,7 @@ class Loop:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_aside)
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
@@ -45,6 +48,11 @@ class Loop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _aside(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What went wrong where nobody waits any more: a call that was given up, a connection that is being ended."""
+    LOG.debug("%s: %r", context.get("message"), context.get("exception"))
 
 
 async def _end_all() -> None:

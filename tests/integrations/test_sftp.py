@@ -73,6 +73,8 @@ class Served:
         async def end():
             self.acceptor.close()
             self.over.set()
+            for _ in range(20):  # who was let in just now is known after a few rounds of the loop
+                await asyncio.sleep(0)
             for connection in self.connections:
                 connection.close()
             for connection in self.connections:

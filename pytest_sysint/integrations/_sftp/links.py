@@ -140,7 +140,6 @@ class Links:
             work = _connect(sock, client, self._target, known, ours)
             return loop.run(work, deadline - time.monotonic())
         except (asyncssh.Error, OSError) as error:
-            sock.close()
             raise self._why(error, client, bool(known[0]), timeout) from None
 
     def _why(self, error: Exception, client: Any, known: bool, timeout: float) -> CallError:
@@ -177,6 +176,8 @@ async def _connect(sock: socket.socket, client: Any, target: Target, known: Trus
     except BaseException:
         if client.connection is not None:
             client.connection.abort()
+        else:
+            sock.close()
         raise
     try:
         # A name that is no UTF-8 is shown with its bytes spelt out: one odd name must not hide all others.
