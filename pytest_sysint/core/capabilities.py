@@ -6,6 +6,7 @@ Every method is thread-safe, takes its timeout in seconds and raises `core.error
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pytest_sysint.core.description import Description, Section
@@ -21,9 +22,32 @@ class Queryable(Protocol):
 
 @runtime_checkable
 class Requestable(Protocol):
-    """Answers an HTTP request (body as payload; `status`, `headers`, `size` as facts)."""
+    """Answers an HTTP request (body as payload; `status`, `headers`, `size` as facts).
+
+    Options: `json`, `form` or `body`; `query`; `headers`, where None takes away what would go by itself; `auth="none"`
+    for no credentials; `raw=True` for the bytes of the body as payload, whatever they are.
+    """
 
     def request(self, method: str, path: str, *, timeout: float, **options: Any) -> Observation: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What goes with every HTTP request by itself. Names of headers are in lower case; no secret is in it."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Declared headers, without those that are secrets."""
+    secret_headers: frozenset[str] = frozenset()
+    """Names of headers that hold credentials."""
+    secret_parameters: frozenset[str] = frozenset()
+    """Names of query parameters that hold credentials."""
+
+
+@runtime_checkable
+class Carries(Protocol):
+    """Tells what goes with each of its HTTP requests by itself, so that one can be made without it."""
+
+    def carried(self) -> Carried: ...
 
 
 @runtime_checkable

@@ -104,6 +104,8 @@ class Check:
     timeout: float = 5.0
     """Seconds for one conversation; the check's own limit follows from it, the polling and the retries."""
     poll: Poll | None = None
+    conversations: int = 3
+    """How many conversations one try may hold: a check of many steps is given more time in all."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     budget: str = ""
     uses: tuple[str, ...] = ()

@@ -33,6 +33,6 @@ def wait_between(check: Check) -> wait_base:
 
 def time_limit(check: Check) -> float:
     """Seconds after which a check is left behind: all its tries with all their rungs, its polling, and a margin."""
-    conversations = 3 * check.timeout * (2 * check.retry.attempts - 1)
+    conversations = check.conversations * check.timeout * (2 * check.retry.attempts - 1)
     pauses = check.retry.attempts * check.retry.max
     return conversations + pauses + (check.poll.timeout if check.poll else 0.0) + check.takes + _LIMIT_MARGIN

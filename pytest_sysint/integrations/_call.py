@@ -170,6 +170,9 @@ class Base:
         if content_type:
             headers["content-type"] = content_type
         for name, value in (options.get("headers") or {}).items():
+            if value is None:
+                headers.pop(name.lower(), None)
+                continue
             headers[name.lower()] = value
             if secret_header(name):
                 learn(value)

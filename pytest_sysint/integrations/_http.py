@@ -7,16 +7,18 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeVar
+from urllib.parse import unquote
 
 from pydantic import Field, field_validator
 
+from pytest_sysint.core.capabilities import Carried
 from pytest_sysint.core.errors import CallError, Denied, Rejected
 from pytest_sysint.core.integration import Integration, Measure, Observation, Operation, Rung, Settings, Stopwatch
 from pytest_sysint.core.records import Effect, Exchange
 from pytest_sysint.core.secrets import learn_url
 from pytest_sysint.core.units import Size
 from pytest_sysint.integrations._auth import Auth
-from pytest_sysint.integrations._body import decode, digest, fold, read_payload, show_message
+from pytest_sysint.integrations._body import decode, digest, fold, read_payload, secret_header, show_message
 from pytest_sysint.integrations._call import Base, Call, find_proxy, redirected, split_request
 from pytest_sysint.integrations._net import Route, network_rungs
 from pytest_sysint.integrations._tls import Tls, context_for
@@ -150,10 +152,11 @@ class HttpIntegration(Integration[HS]):
         return self.base.call(method, path, options)
 
     def request(self, method: str, path: str, *, timeout: float, **options: Any) -> Observation:
-        """Send a request; `options` are `json`, `form`, `body`, `headers`, `query`, `auth`, `follow_redirects`.
+        """Send a request; `options` are `json`, `form`, `body`, `headers`, `query`, `auth`, `follow_redirects`, `raw`.
 
-        The payload is the body (parsed JSON, else text, None for what is binary or empty). Facts: status, reason,
-        headers (by lower-case name), size (bytes), content_type, http_version, redirects, sha256 of a binary body.
+        The payload is the body (parsed JSON, else text, None for what is binary or empty; its bytes with `raw=True`).
+        Facts: status, reason, headers (by lower-case name), size (bytes), content_type, http_version, redirects,
+        sha256 of a binary body.
 
         Raises:
             CallError: when there is no answer, or none that can be read.
@@ -172,16 +175,25 @@ class HttpIntegration(Integration[HS]):
             redirects, answer = redirects + 1, self._send(call, timeout, watch.elapsed())
         if most and redirects == most and answer.status in _REDIRECTS:
             raise Rejected(f"{call.title} is redirected without end ({most} times)", code=str(answer.status))
-        return self._observe(call, answer, watch, redirects)
+        return self._observe(call, answer, watch, redirects, raw=options.get("raw", False))
+
+    def carried(self) -> Carried:
+        """What goes with every request by itself."""
+        known, own = self.base.credentials, self.base.headers
+        return Carried(
+            headers={name: value for name, value in own.items() if not secret_header(name)},
+            secret_headers=frozenset({*(name for name, _ in known.headers), *filter(secret_header, own)}),
+            secret_parameters=frozenset({unquote(known.query.partition("=")[0])} if known.query else ()),
+        )
 
     def _send(self, call: Call, timeout: float, spent: float = 0.0) -> Answer:
         return self.transport.exchange(call.message, timeout=timeout, limit=self.settings.max_body, spent=spent)
 
-    def _observe(self, call: Call, answer: Answer, watch: Stopwatch, redirects: int) -> Observation:
+    def _observe(self, call: Call, answer: Answer, watch: Stopwatch, redirects: int, *, raw: bool) -> Observation:
         headers = fold(answer.headers)
         where = self.transport.where
         body = decode(answer, headers, where, self.settings.max_body)
-        payload = read_payload(body, headers, answer.status, where)
+        payload = body if raw else read_payload(body, headers, answer.status, where)
         facts: dict[str, Any] = {
             "status": answer.status,
             "reason": answer.reason,

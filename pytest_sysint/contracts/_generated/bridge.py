@@ -1,0 +1,128 @@
+"""Between schemathesis, which talks through a `requests.Session`, and the integration, which does the talking."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
+
+from pytest_sysint.contracts._generated.sending import Generated, carried_by, generated, own_headers, own_parameters
+from pytest_sysint.core.check import Context
+from pytest_sysint.core.integration import Observation
+
+ORIGIN = "http://integration.invalid"
+"""Where schemathesis believes the API to be. Nothing is ever sent there."""
+
+
+class Halt(BaseException):
+    """Leaves Hypothesis at once, which would take any other exception for a finding and shrink it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(str(error or "enough"))
+        self.error = error
+        """What went wrong; None when there was simply no more time."""
+
+
+class Bridge(BaseAdapter):
+    """Sends what schemathesis prepared as an operation of the integration, and gives the answer back as it wants it.
+
+    `before` is called ahead of each request; it may raise `Halt`.
+    """
+
+    def __init__(self, context: Context, before: Callable[[], None]) -> None:
+        super().__init__()
+        self._context = context
+        self._before = before
+        self._builder = HTTPAdapter()
+        self.carried = carried_by(context.integration)
+        self.sent = 0
+        self.last: tuple[Generated, Observation] | None = None
+        """The last request, and its answer."""
+        self.session = self._session()
+
+    def _session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.headers.clear()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.adapters.clear()
+        session.mount(ORIGIN, self)
+        return session
+
+    def arguments(self, base: str) -> dict[str, Any]:
+        """What `Case.call` needs so that its request comes here. `base` is the path that all paths continue."""
+        return {
+            "base_url": ORIGIN + base,
+            "session": self.session,
+            "headers": own_headers(self.carried),
+            "params": own_parameters(self.carried) or None,
+            "allow_redirects": False,
+        }
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """Called by the session for each request."""
+        self._before()
+        operation = generated(
+            str(request.method), _target(str(request.url)), _texts(request.headers), _bytes(request.body), self.carried
+        )
+        try:
+            observation = self._context.perform(operation)
+        except Exception as error:
+            self.last = (operation, Observation())
+            raise Halt(error) from error
+        self.sent += 1
+        self.last = (operation, observation)
+        response = self._builder.build_response(request, _raw(observation))  # type: ignore[no-untyped-call]
+        response.elapsed = timedelta(seconds=observation.phases.get("total", 0.0))
+        return response
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _texts(headers: Mapping[str, str | bytes]) -> dict[str, str]:
+    return {name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in headers.items()}
+
+
+def _bytes(body: Any) -> bytes:
+    if hasattr(body, "read"):
+        body = body.read()
+    return body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
+def _raw(observation: Observation) -> HTTPResponse:
+    """The answer as urllib3 has it: its bytes with the content encodings undone."""
+    facts, payload = observation.facts, observation.payload
+    headers = HTTPHeaderDict()
+    for name, value in dict(facts.get("headers") or {}).items():
+        if name not in ("content-encoding", "transfer-encoding", "content-length"):
+            for line in value.split("\n"):
+                headers.add(name, line)
+    content = payload if isinstance(payload, bytes) else b"" if payload is None else _written(payload)
+    version = 10 if facts.get("http_version") == "HTTP/1.0" else 11
+    return HTTPResponse(
+        io.BytesIO(content),
+        headers,
+        status=int(facts["status"]),
+        reason=str(facts.get("reason", "")),
+        version=version,
+        preload_content=False,
+    )
+
+
+def _written(payload: Any) -> bytes:
+    """The bytes of a body that a type has parsed already."""
+    return payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
