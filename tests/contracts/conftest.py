@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,4 +119,18 @@ def care(tmp_path: Path) -> Iterator[Sqlite]:
     found.execute(HEALTHY)
     yield found
     for integration in found.opened:
+        integration.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """`desk("rest", url=..., ...)` is a desk for an integration of that type."""
+    made: list[Desk] = []
+
+    def make(type_name: str, folder: Path = tmp_path, **settings: Any) -> Desk:
+        made.append(Desk(folder, type_name, settings))
+        return made[-1]
+
+    yield make
+    for integration in (each for found in made for each in found.opened):
         integration.close()

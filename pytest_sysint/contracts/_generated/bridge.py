@@ -14,6 +14,7 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
+from pytest_sysint.contracts._generated.library import THROUGH, Tested
 from pytest_sysint.contracts._generated.sending import Generated, carried_by, generated, own_headers, own_parameters
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
@@ -57,12 +58,14 @@ class Bridge(BaseAdapter):
         session.mount(ORIGIN, self)
         return session
 
-    def arguments(self, base: str) -> dict[str, Any]:
+    def arguments(self, base: str, operation: Tested) -> dict[str, Any]:
         """What `Case.call` needs so that its request comes here. `base` is the path that all paths continue."""
+        security = getattr(operation, "security", None)
+        named = (*operation.headers, *(security.iter_parameters() if security is not None else ()))
         return {
             "base_url": ORIGIN + base,
-            "session": self.session,
-            "headers": own_headers(self.carried),
+            THROUGH: self.session,
+            "headers": own_headers(self.carried, (str(each.name) for each in named)),
             "params": own_parameters(self.carried) or None,
             "allow_redirects": False,
         }
@@ -80,7 +83,7 @@ class Bridge(BaseAdapter):
             raise Halt(error) from error
         self.sent += 1
         self.last = (operation, observation)
-        response = self._builder.build_response(request, _raw(observation))  # type: ignore[no-untyped-call]
+        response = self._builder.build_response(request, _raw(observation))
         response.elapsed = timedelta(seconds=observation.phases.get("total", 0.0))
         return response
 

@@ -181,7 +181,9 @@ def _parsed_file(path: Path) -> Any:
     try:
         return parse(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise Mistakes(Mistake((), f"'{path}' cannot be read: {(error.strerror or 'it is not there').lower()}")) from None
+        raise Mistakes(
+            Mistake((), f"'{path}' cannot be read: {(error.strerror or 'it is not there').lower()}")
+        ) from None
     except ValueError as error:
         raise Mistakes(Mistake((), f"'{path.name}' is {error}")) from None
 

@@ -85,6 +85,4 @@ def _assertion(name: str, tally: Tally, tenant: str, seed: int) -> Assertion:
     status = finding.observation.facts.get("status", "no answer")
     led = "".join(f"{each.title()}, then " for each in finding.before)
     shown = f"seen with {led}{clip(finding.operation.title(), 200)}, answered {status}"
-    return Assertion(
-        status="failed", message=f"{finding.text} ({shown}; seed {seed})", actual=finding.text, **common
-    )
+    return Assertion(status="failed", message=f"{finding.text} ({shown}; seed {seed})", actual=finding.text, **common)

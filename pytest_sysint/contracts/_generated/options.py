@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
@@ -62,7 +62,18 @@ class Options(Declared):
         return tuple(known) if self.conformance is None else tuple(dict.fromkeys(self.conformance))
 
 
-O = TypeVar("O", bound=Options)
+class OpenApiOptions(Options):
+    """The keys beside `openapi`."""
+
+    links: bool = False
+    """Whether operations are also tested one after the other, along the links of the document."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Values for parameters, by their names: what no generator can know, such as the id of a resident."""
+    base_path: str | None = None
+    """What the paths of the document continue. Default: the path of its first server, unless the url has a path."""
+
+
+Some = TypeVar("Some", bound=Options)
 
 
 def options_schema(model: type[Options]) -> dict[str, Any]:
@@ -72,16 +83,16 @@ def options_schema(model: type[Options]) -> dict[str, Any]:
     return {key: _resolved(part, parts) for key, part in whole["properties"].items()}
 
 
-def read_options(model: type[O], whole: Mapping[str, Any], known: Collection[str] | None) -> O:
-    """The options out of all of `contract:`. `known` are the names of checks that `conformance` may hold.
+def read_options(model: type[Some], whole: Mapping[str, Any], known: Callable[[], Collection[str]]) -> Some:
+    """The options out of all of `contract:`. `known` gives the names of checks that `conformance` may hold.
 
     Raises:
         Mistakes: everything that is wrong with them, with paths from `contract:`.
 
     """
     found = read_model(model, {key: whole[key] for key in model.model_fields if key in whole})
-    if found.conformance is not None and known is not None:
-        _refuse_unknown(found.conformance, known)
+    if found.conformance is not None:
+        _refuse_unknown(found.conformance, known())
     return found
 
 
@@ -93,16 +104,19 @@ def require_library(form: str) -> None:
 
     """
     if importlib.util.find_spec(LIBRARY) is None:
-        said = f"'{form}' needs the Python module '{LIBRARY}', which is not installed: pip install 'pytest-sysint[contract]'"
-        raise Mistakes(Mistake((), said))
+        said = f"'{form}' needs the Python module '{LIBRARY}', which is not installed"
+        raise Mistakes(Mistake((), f"{said}: pip install 'pytest-sysint[contract]'"))
 
 
 def conformance_names() -> tuple[str, ...]:
-    """The checks of the installed schemathesis, in its order. Imports it."""
+    """The checks of the installed schemathesis, in its order. Imports it.
+
+    Without those that need what is not here: a second user (the kind `security` has one), or a limit of its own.
+    """
     from schemathesis.checks import CHECKS, load_all_checks
 
     load_all_checks()
-    return tuple(CHECKS.get_all_names())
+    return tuple(name for name in CHECKS.get_all_names() if name != "object_level_authorization")
 
 
 def _refuse_unknown(given: list[str] | Not, known: Collection[str]) -> None:

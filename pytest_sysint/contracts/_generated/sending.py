@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,9 +66,14 @@ def carried_by(integration: Integration[Any]) -> Carried:
     return integration.carried() if isinstance(integration, Carries) else Carried()
 
 
-def own_headers(carried: Carried) -> dict[str, str]:
-    """The headers that schemathesis is told of: declared ones as they are, secrets by a stand-in."""
-    return {**carried.headers, **dict.fromkeys(carried.secret_headers, STAND_IN)}
+def own_headers(carried: Carried, spelled: Iterable[str]) -> dict[str, str]:
+    """The headers that schemathesis is told of: declared ones as they are, secrets by a stand-in.
+
+    `spelled` are names as the document has them: schemathesis takes small and capital letters to differ.
+    """
+    spelling = {name.lower(): name for name in spelled}
+    own = {**carried.headers, **dict.fromkeys(carried.secret_headers, STAND_IN)}
+    return {spelling.get(name, name): value for name, value in own.items()}
 
 
 def own_parameters(carried: Carried) -> dict[str, str]:
@@ -98,4 +103,3 @@ def _without_stand_ins(path: str, names: frozenset[str]) -> tuple[str, list[str]
     parts = query.split("&")
     rest = [part for part in parts if part not in ours]
     return (f"{where}?{'&'.join(rest)}" if rest else where), [ours[part] for part in parts if part in ours]
-
