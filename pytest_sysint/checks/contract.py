@@ -55,10 +55,13 @@ class Contract:
         for key in raw:
             if key not in forms and key not in sections and key not in _options(forms):
                 mistakes.keep(_misplaced(str(key), cls, [*forms, *sections, *_options(forms)]))
+        mistakes.keep(*_ownerless(raw, forms))
         read = {}
         for key, form in forms.items():
             if key in raw:
-                read[key] = mistakes.attempt(_read_under, key, partial(form.read, raw[key], cls, folder, dict(raw)))
+                read[key] = mistakes.attempt(
+                    _read_under, key, form, partial(form.read, raw[key], cls, folder, dict(raw))
+                )
         own = {key: raw[key] for key in raw if key in sections}
         structure = mistakes.attempt(_structure.read, own, cls) if own else None
         if mistakes.failed:
@@ -107,11 +110,26 @@ def _misplaced(key: str, cls: Type, allowed: list[str]) -> Mistake:
     return Mistake((key,), f"unknown contract{suggest(key, allowed)}")
 
 
-def _read_under(key: str, read: Any) -> Any:
+def _ownerless(raw: Mapping[str, Any], forms: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What is said of keys that stand beside a form which is not there: they would have no effect."""
+    for key in raw:
+        owners = [name for name, form in forms.items() if key in getattr(form, "options", {})]
+        if owners and not any(name in raw for name in owners):
+            yield Mistake((key,), f"'{key}' belongs to {' or '.join(map(repr, owners))}, which is not here")
+
+
+def _read_under(key: str, form: Any, read: Any) -> Any:
+    """What a form reads; its mistakes stand under its key, or at the keys beside it that are its own."""
     try:
         return read()
     except Mistakes as error:
-        raise error.under(key) from None
+        beside = getattr(form, "options", {})
+        raise Mistakes(
+            *(
+                found if found.path and found.path[0] in beside else Mistake((key, *found.path), found.message)
+                for found in error.mistakes
+            )
+        ) from None
 
 
 KIND = Contract()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_sysint.contracts._check import contract_check
-from pytest_sysint.contracts._generated.document import Document
+from pytest_sysint.contracts._generated.document import Document, parameter_names
 from pytest_sysint.contracts._generated.options import (
     OpenApiOptions,
     conformance_names,
@@ -105,6 +105,12 @@ def _refuse_unused(options: OpenApiOptions, document: Document) -> None:
     mistakes = [
         Mistake(("operations", where), f"'{pattern}' fits no operation of the document{suggest(pattern, labels)}")
         for where, pattern in options.operations.unused(known)
+    ]
+    names = parameter_names(document.raw)
+    mistakes += [
+        Mistake(("parameters", name), f"no operation of the document has a parameter '{name}'{suggest(name, names)}")
+        for name in options.parameters
+        if names is not None and name not in names
     ]
     if not mistakes and not any(options.operations.takes(names) for names in known):
         mistakes = [Mistake(("operations",), "no operation of the document is left to be tested")]

@@ -29,6 +29,7 @@ def serving(app: Any) -> Iterator[str]:
     # By its protocol number asyncio knows that it is TCP, and sends small answers at once.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
+    listening.listen(64)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -58,14 +58,17 @@ class Bridge(BaseAdapter):
         session.mount(ORIGIN, self)
         return session
 
+    def own(self, *operations: Tested) -> dict[str, str]:
+        """The headers that go with every request by themselves, spelled as these operations do."""
+        named = [parameter for each in operations for parameter in (*each.headers, *_security_of(each))]
+        return own_headers(self.carried, (str(each.name) for each in named))
+
     def arguments(self, base: str, operation: Tested) -> dict[str, Any]:
         """What `Case.call` needs so that its request comes here. `base` is the path that all paths continue."""
-        security = getattr(operation, "security", None)
-        named = (*operation.headers, *(security.iter_parameters() if security is not None else ()))
         return {
             "base_url": ORIGIN + base,
             THROUGH: self.session,
-            "headers": own_headers(self.carried, (str(each.name) for each in named)),
+            "headers": self.own(operation),
             "params": own_parameters(self.carried) or None,
             "allow_redirects": False,
         }
@@ -89,6 +92,11 @@ class Bridge(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _security_of(operation: Tested) -> Iterable[Any]:
+    security = getattr(operation, "security", None)
+    return security.iter_parameters() if security is not None else ()
 
 
 def _target(url: str) -> str:

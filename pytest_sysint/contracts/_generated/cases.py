@@ -75,7 +75,7 @@ def _known_cases(operation: Tested, examiner: Examiner, examples: int, fixed: Ov
     for case in islice(written, examples):
         examiner.judge(case)
     edges = [case for case in _edges(operation, fixed) if not _of_fixed(case, fixed) or _leaves_out_header(case)]
-    for case in _spread(edges, (examples - examiner.bridge.sent + 1) // 2):
+    for case in _chosen(edges, max(examples - examiner.bridge.sent, 0) * 3 // 5):
         examiner.judge(case)
     return any(_is_negative(case) and not _is_probe(case) and not _of_fixed(case, fixed) for case in edges)
 
@@ -137,12 +137,22 @@ def _coverage(operation: Tested, fixed: Override) -> Iterator[Case]:
     return islice(cases, _EDGES_LOOKED_AT)
 
 
+def _chosen(cases: list[Case], count: int) -> list[Case]:
+    """So many of them: first those that leave out a required header, which nothing else tries; right and wrong ones."""
+    first = [case for case in cases if _leaves_out_header(case)][:count]
+    others = [case for case in cases if not _leaves_out_header(case)]
+    wrong = [case for case in others if _is_negative(case)]
+    right = [case for case in others if not _is_negative(case)]
+    room = count - len(first)
+    some = _spread(right, max(room // 2, room - len(wrong)))
+    return first + some + _spread(wrong, room - len(some))
+
+
 def _spread(cases: list[Case], count: int) -> list[Case]:
-    """So many of them, from all over: first those that leave out a required header, which nothing else tries."""
-    first = [case for case in cases if _leaves_out_header(case)]
-    others = [case for case in cases if not any(case is each for each in first)]
-    room = min(max(count - len(first), 0), len(others))
-    return first + [others[index * len(others) // room] for index in range(room)]
+    """So many of them, from all over, the first and the last among them."""
+    if count >= len(cases) or count < 2:
+        return cases[: max(count, 0)]
+    return [cases[index * (len(cases) - 1) // (count - 1)] for index in range(count)]
 
 
 def _scenario(case: Case) -> CoverageScenario | None:

@@ -35,8 +35,11 @@ class Coverage:
 
     def metrics(self) -> dict[str, float]:
         """Counts for the report."""
+        requests: dict[str, float] = {"requests": sum(self.seen.values())}
+        if not self.statuses:
+            return requests
         return {
-            "requests": sum(self.seen.values()),
+            **requests,
             "statuses_documented": len(self.statuses),
             "statuses_seen": len(self.met),
             "parameters_documented": len(self.parameters),

@@ -19,6 +19,8 @@ METHODS = ("get", "head", "options", "trace", "post", "put", "patch", "delete")
 _READS = frozenset({"get", "head", "options", "trace"})
 _VERSION = re.compile(r"3\.[012]\.\d+(-.+)?")
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
+_VALUES = frozenset({"example", "default", "const", "enum"})
+"""Keys under which a `$ref` is part of a value."""
 _PLAIN_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 
 
@@ -100,7 +102,7 @@ def read_file(path: Path) -> Document:
         document = listed(raw, path)
     except ValueError as error:
         raise Mistakes(Mistake((), f"'{path.name}' {error}")) from None
-    _look_through(raw, path, {path})
+    _look_through(raw, path, {path: raw})
     return document
 
 
@@ -134,6 +136,13 @@ def without_far_examples(part: Any) -> Any:
 def far_references(part: Any) -> Iterator[str]:
     """What a document refers to by http: it would have to be fetched."""
     return (ref for ref in _references(part) if _HTTP.match(ref))
+
+
+def parameter_names(raw: Any) -> set[str] | None:
+    """The names of all parameters; None when some may stand in other files."""
+    if any(not reference.startswith("#") for reference in _references(raw)):
+        return None
+    return set(_named(raw))
 
 
 def base_path(raw: Mapping[str, Any]) -> str:
@@ -170,8 +179,7 @@ def _followed(item: Any, raw: Mapping[str, Any], path: Path | None) -> Mapping[s
         return {}
     try:
         found: Any = parse((path.parent / unquote(name)).read_text("utf-8")) if name and path else raw
-        for step in pointer.strip("/").split("/") if pointer.strip("/") else ():
-            found = found[unquote(step).replace("~1", "/").replace("~0", "~")]
+        found = _followed_pointer(found, pointer)
     except (OSError, ValueError, LookupError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -188,18 +196,45 @@ def _parsed_file(path: Path) -> Any:
         raise Mistakes(Mistake((), f"'{path.name}' is {error}")) from None
 
 
-def _look_through(part: Any, path: Path, seen: set[Path]) -> None:
-    """Refuse what would be fetched from elsewhere, in the document and in every file that it refers to."""
+def _look_through(part: Any, path: Path, known: dict[Path, Any]) -> None:
+    """Refuse what leads nowhere or elsewhere, in the document and in every file that it refers to."""
     for reference in dict.fromkeys(_references(part)):
         if _HTTP.match(reference):
             said = f"'{path.name}' refers to {reference}, and nothing is fetched from hosts that no declaration names"
             raise Mistakes(Mistake((), f"{said}: bundle the document into one, or put that file beside it"))
-        name = unquote(reference.partition("#")[0])
-        other = (path.parent / name).resolve() if name and "://" not in name else path
-        if other not in seen:
-            seen.add(other)
-            if other.is_file():  # what is not there is told by the operation that needs it
-                _look_through(without_far_examples(_parsed_file(other)), other, seen)
+        name, _, pointer = reference.partition("#")
+        other = (path.parent / unquote(name)).resolve() if name and "://" not in name else path
+        if other not in known:
+            if not other.is_file():
+                raise Mistakes(Mistake((), f"'{path.name}' refers to {reference}, and there is no such file"))
+            known[other] = without_far_examples(_parsed_file(other))
+            _look_through(known[other], other, known)
+        if not _is_there(known[other], pointer):
+            raise Mistakes(Mistake((), f"'{path.name}' refers to {reference}, which is not there"))
+
+
+def lost_references(raw: Any) -> Iterator[str]:
+    """What a document refers to within itself and does not hold."""
+    found = (each for each in _references(raw) if each.startswith("#"))
+    return (each for each in found if not _is_there(raw, each[1:]))
+
+
+def _is_there(part: Any, pointer: str) -> bool:
+    """Whether a JSON pointer leads somewhere; a name without a slash is an anchor, which is looked for by others."""
+    if not pointer.startswith("/"):
+        return True
+    try:
+        _followed_pointer(part, pointer)
+    except (LookupError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _followed_pointer(part: Any, pointer: str) -> Any:
+    for step in pointer.strip("/").split("/") if pointer.strip("/") else ():
+        name = unquote(step).replace("~1", "/").replace("~0", "~")
+        part = part[int(name)] if isinstance(part, list) else part[name]
+    return part
 
 
 def _references(part: Any) -> Iterator[str]:
@@ -207,11 +242,23 @@ def _references(part: Any) -> Iterator[str]:
         reference = part.get("$ref")
         if isinstance(reference, str):
             yield reference
-        for value in part.values():
-            yield from _references(value)
+        for key, value in part.items():
+            if key not in _VALUES:
+                yield from _references(value)
     elif isinstance(part, list):
         for item in part:
             yield from _references(item)
+
+
+def _named(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("name"), str) and isinstance(part.get("in"), str):
+            yield part["name"]
+        for value in part.values():
+            yield from _named(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from _named(item)
 
 
 def _text_keys(part: Any) -> Any:

@@ -65,9 +65,11 @@ def promise(check: str) -> str:
 
 
 def said(title: str, message: str) -> str:
-    """What schemathesis says of a failure, in one line."""
-    lines = [line.strip().lstrip("- ") for line in message.splitlines()]
-    text = "; ".join(line for line in lines if line)
+    """What schemathesis says of a failure, in one line: without the schemas and values that it prints below."""
+    lines = [line.strip().lstrip("- ") for line in message.splitlines() if not line.startswith("    ")]
+    text = "; ".join(
+        line.rstrip(".") for line in lines if line and not line.startswith(("Schema at", "Schema:", "Value:"))
+    )
     return clip(f"{title}: {text}" if text else title, _LONGEST).replace("\n", " ")
 
 

@@ -5,6 +5,7 @@ Importing this imports schemathesis, requests and Hypothesis.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import requests
@@ -53,12 +54,14 @@ class BridgedSchema(OpenApiSchema):
         return _THROUGH
 
 
-def bridged(raw: dict[str, Any], mode: str = "all") -> BridgedSchema:
+def bridged(raw: dict[str, Any], mode: str = "all", headers: Mapping[str, str] | None = None) -> BridgedSchema:
     """The document as schemathesis has it, for requests that are `positive` (valid), `negative` or `all`.
 
-    No configuration file of schemathesis is looked for.
+    `headers` go with each request that is made from it; they do not count as generated ones. No configuration file of
+    schemathesis is looked for.
     """
-    return BridgedSchema(raw_schema=raw, config=Config.from_dict({"generation": {"mode": mode}}).projects.get(raw))
+    config = Config.from_dict({"generation": {"mode": mode}, "headers": dict(headers or {})})
+    return BridgedSchema(raw_schema=raw, config=config.projects.get(raw))
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from hypothesis.errors import HypothesisException
 from pytest_sysint.contracts._generated.bridge import Halt
 from pytest_sysint.contracts._generated.cases import settings
 from pytest_sysint.contracts._generated.exam import Clock, Examiner
-from pytest_sysint.contracts._generated.library import Case, Failure, Response
+from pytest_sysint.contracts._generated.library import Case, Failure, ParameterLocation, Response
 from pytest_sysint.contracts._generated.sending import Generated
 
 _STEPS = 6
@@ -23,6 +23,7 @@ class Walk:
         self._schema = schema
         self._examiner = examiner
         self._clock = clock
+        self._settled = {name for name, tally in examiner.tallies.items() if tally.finding}
         self.walks = 0
         self.steps = 0
 
@@ -80,24 +81,25 @@ class Walk:
         """Hold the answer of a step against the document and against the steps before."""
         examiner = self._examiner
         examiner.before = tuple(operation for operation, _, _ in trail)
-        examiner.occasions = _occasions(trail, case)
+        examiner.occasions = _occasions(trail, case, {name.lower() for name in examiner.bridge.own()})
         assert examiner.bridge.last is not None
         trail.append((examiner.bridge.last[0], case, response))
-        settled = {name for name, tally in examiner.tallies.items() if tally.finding}
         try:
             found = examiner.judge_answer(case, response, recorder=seen)
         except HypothesisException:
             raise
         except Exception as error:
             raise Halt(error) from error
-        new = [failure for name, failure in found if name not in settled]
+        new = [failure for name, failure in found if name not in self._settled]
         if new:
             self._clock.found()
             raise new[0]
 
 
-def _occasions(trail: list[tuple[Generated, Case, Response]], case: Case) -> frozenset[str]:
+def _occasions(trail: list[tuple[Generated, Case, Response]], case: Case, own: set[str]) -> frozenset[str]:
     """Which checks over several requests have something to judge here."""
     done = {earlier.method for _, earlier, answer in trail if 200 <= answer.status_code < 300}
     found = {"use_after_free"} if "DELETE" in done and case.method in ("GET", "HEAD") else set()
-    return frozenset(found | ({"ensure_resource_availability"} if "POST" in done and case.path_parameters else set()))
+    given = [each for each in case.operation.iter_parameters() if each.name.lower() not in own]
+    linked = bool(given) and all(each.location is ParameterLocation.PATH for each in given)
+    return frozenset(found | ({"ensure_resource_availability"} if "POST" in done and linked else set()))

@@ -48,9 +48,9 @@ class Loaded:
     """By label, `GET /residents`; an error where it cannot be read."""
 
 
-def load(document: Document, mode: str = "all") -> Loaded:
-    """Hand the document to schemathesis, for requests of that mode: all, positive or negative."""
-    schema = bridged(document.raw, mode)
+def load(document: Document, mode: str = "all", headers: Mapping[str, str] | None = None) -> Loaded:
+    """Hand the document to schemathesis; see `library.bridged`."""
+    schema = bridged(document.raw, mode, headers)
     if document.path is not None:
         schema.location = document.path.as_uri()
     operations: dict[str, Tested | InvalidSchema] = {}
@@ -159,16 +159,18 @@ class Examination:
             Unavailable: when the document has no links.
 
         """
-        document, _ = self.source.get(context)
-        schema = load(replace(document, raw=deepcopy(document.raw)), "positive").schema  # inferred links are written in
+        document, loaded = self.source.get(context)
+        clock, seed = self._clock(context), seed_of(self.options)
+        examiner = self._judge(document, context, clock, Coverage((), ()), without=NOT_IN_WALKS)
+        own = examiner.bridge.own(*(each for each in loaded.operations.values() if not isinstance(each, InvalidSchema)))
+        copied = replace(document, raw=deepcopy(document.raw))  # links that are inferred are written into it
+        schema = load(copied, "positive", own).schema
         wanted = {each.label for each in document.operations if self._takes(each)}
         schema = schema.include(lambda each: each.operation.label in wanted)
         if not schema.apply_stateful_inference(None).selected:
             raise Unavailable(
                 f"the document {self.source.where} has no links between operations, and none can be inferred"
             )
-        clock, seed = self._clock(context), seed_of(self.options)
-        examiner = self._judge(document, context, clock, Coverage((), ()), without=NOT_IN_WALKS)
         walk = Walk(schema, examiner, clock)
         broken: CallError | None = None
         try:
@@ -210,7 +212,7 @@ class Examination:
                 each.model_copy(update={"name": path}) for each in assertions_of(examiner.tallies, self.tenant, seed)
             ]
             findings += judged.found_by(examiner)
-        return judged.outcome_of(context, assertions, findings)
+        return judged.outcome_of(context, assertions, findings, metrics={"paths": len(assertions), "seed": seed})
 
     def _takes(self, operation: Listed) -> bool:
         return self.options.operations.takes(operation.names)
@@ -247,7 +249,9 @@ class Examination:
             examiner.trouble.append(str(operation or "the operation cannot be read"))
             return
         fixed = pinned(operation, self.options.parameters)
-        fixed.headers.update(examiner.arguments(operation)["headers"])
+        arguments = examiner.arguments(operation)
+        fixed.headers.update(arguments["headers"])
+        fixed.query.update(arguments["params"] or {})
         examine(operation, examiner, clock, examples=self.options.examples, seed=seed, fixed=fixed)
 
     def _outcome(

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_sysint.contracts._generated.document import Document, far_references, listed, parse, read_file
+from pytest_sysint.contracts._generated.document import (
+    Document,
+    far_references,
+    listed,
+    lost_references,
+    parse,
+    read_file,
+)
 from pytest_sysint.contracts._generated.sending import Generated
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import Rejected, TimedOut, Unreachable
@@ -87,6 +94,8 @@ class Source:
             found = listed(parse(bytes(answer.payload or b"").decode("utf-8-sig", "replace")))
         except ValueError as error:
             raise Rejected(f"the document {where} {_sentence(str(error))}") from None
+        for reference in lost_references(found.raw):
+            raise Rejected(f"the document {where} refers to {reference}, which is not there")
         for reference in far_references(found.raw):
             said = (
                 f"the document {where} refers to {reference}; nothing is fetched from hosts that no declaration names"
