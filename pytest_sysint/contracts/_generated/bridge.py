@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -32,16 +33,21 @@ class Halt(BaseException):
         """What went wrong; None when there was simply no more time."""
 
 
+class Timekeeper(Protocol):
+    """Who is asked before each request, and told how long it took."""
+
+    def tick(self) -> None: ...
+
+    def talked(self, seconds: float) -> None: ...
+
+
 class Bridge(BaseAdapter):
-    """Sends what schemathesis prepared as an operation of the integration, and gives the answer back as it wants it.
+    """Sends what schemathesis prepared as an operation of the integration, and gives the answer back as it wants it."""
 
-    `before` is called ahead of each request; it may raise `Halt`.
-    """
-
-    def __init__(self, context: Context, before: Callable[[], None]) -> None:
+    def __init__(self, context: Context, clock: Timekeeper) -> None:
         super().__init__()
         self._context = context
-        self._before = before
+        self._clock = clock
         self._builder = HTTPAdapter()
         self.carried = carried_by(context.integration)
         self.sent = 0
@@ -75,15 +81,18 @@ class Bridge(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Called by the session for each request."""
-        self._before()
+        self._clock.tick()
         operation = generated(
             str(request.method), _target(str(request.url)), _texts(request.headers), _bytes(request.body), self.carried
         )
+        began = time.monotonic()
         try:
             observation = self._context.perform(operation)
         except Exception as error:
             self.last = (operation, Observation())
             raise Halt(error) from error
+        finally:
+            self._clock.talked(time.monotonic() - began)
         self.sent += 1
         self.last = (operation, observation)
         response = self._builder.build_response(request, _raw(observation))

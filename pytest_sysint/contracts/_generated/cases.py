@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Any
 
 import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import HealthCheck, Phase, Verbosity, strategies
 from hypothesis.errors import HypothesisException, Unsatisfiable
 
 from pytest_sysint.contracts._generated.bridge import Halt
@@ -29,6 +31,21 @@ from pytest_sysint.contracts._generated.library import (
 )
 
 _EDGES_LOOKED_AT = 600
+
+
+_WARMING = threading.Lock()
+
+
+@cache
+def _warm_up() -> None:
+    """Have Hypothesis make its tables of characters and constants: seconds, on a machine that has none yet."""
+    settings(1)(hypothesis.given(strategies.text(), strategies.integers())(lambda _, __: None))()
+
+
+def warm_up() -> None:
+    """The same, once: many checks that begin at a time would all make them, and wait for each other while they do."""
+    with _WARMING:
+        _warm_up()
 
 
 def examine(operation: Tested, examiner: Examiner, clock: Clock, *, examples: int, seed: int, fixed: Override) -> None:

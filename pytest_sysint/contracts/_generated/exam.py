@@ -28,24 +28,38 @@ _SHRINKING_REQUESTS = 150
 
 
 class Clock:
-    """How long an examination may take, and how much of that may go into making a failing request smaller."""
+    """How long an examination may take, and how much of that may go into making a failing request smaller.
+
+    Its own time counts: that of its thread's work and of its conversations. Many examinations at a time have to share a
+    processor, and waiting for it is nobody's fault. It belongs to the thread that made it.
+    """
 
     def __init__(self, seconds: float, shrinking: float) -> None:
         self.seconds = seconds
-        self._until = time.monotonic() + seconds
         self._shrinking = shrinking
+        self._began = time.thread_time()
+        self._talked = 0.0
         self._left = _SHRINKING_REQUESTS
         self._found: float | None = None
 
     @property
+    def spent(self) -> float:
+        """Seconds so far."""
+        return time.thread_time() - self._began + self._talked
+
+    @property
     def over(self) -> bool:
         """Whether the time is up."""
-        return time.monotonic() >= self._until
+        return self.spent >= self.seconds
+
+    def talked(self, seconds: float) -> None:
+        """So long took a conversation."""
+        self._talked += seconds
 
     def found(self) -> None:
         """From now on every request is one for a smaller example."""
         if self._found is None:
-            self._found = time.monotonic()
+            self._found = self.spent
 
     def tick(self) -> None:
         """Ahead of each request.
@@ -56,7 +70,7 @@ class Clock:
         """
         if self._found is not None:
             self._left -= 1
-            if self._left < 0 or time.monotonic() - self._found > self._shrinking:
+            if self._left < 0 or self.spent - self._found > self._shrinking:
                 raise Halt
         if self.over:
             raise Halt

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pytest_sysint.checks._causes import cause_of_error
 from pytest_sysint.contracts._generated import outcome as judged
 from pytest_sysint.contracts._generated.bridge import Bridge, Halt
-from pytest_sysint.contracts._generated.cases import examine, other_methods
+from pytest_sysint.contracts._generated.cases import examine, other_methods, warm_up
 from pytest_sysint.contracts._generated.coverage import Coverage
 from pytest_sysint.contracts._generated.document import Document, Listed, base_path
 from pytest_sysint.contracts._generated.exam import Clock, Examiner
@@ -50,6 +50,7 @@ class Loaded:
 
 def load(document: Document, mode: str = "all", headers: Mapping[str, str] | None = None) -> Loaded:
     """Hand the document to schemathesis; see `library.bridged`."""
+    warm_up()
     schema = bridged(document.raw, mode, headers)
     if document.path is not None:
         schema.location = document.path.as_uri()
@@ -241,7 +242,7 @@ class Examination:
     ) -> Examiner:
         names = (only,) if only else self.options.chosen(conformance_names())
         base = prefix(self.options, document, context.integration.settings.url)
-        return Examiner(Bridge(context, clock.tick), base, [each for each in names if each not in without], coverage)
+        return Examiner(Bridge(context, clock), base, [each for each in names if each not in without], coverage)
 
     def _examine(self, label: str, loaded: Loaded, examiner: Examiner, clock: Clock, seed: int) -> None:
         operation = loaded.operations.get(label)
