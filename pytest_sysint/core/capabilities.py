@@ -31,6 +31,15 @@ class Requestable(Protocol):
     def request(self, method: str, path: str, *, timeout: float, **options: Any) -> Observation: ...
 
 
+@runtime_checkable
+class Executes(Protocol):
+    """Carries out GraphQL documents (`data` as payload; `status`, `errors` as facts), and tells its schema."""
+
+    def execute(self, document: str, *, timeout: float, **options: Any) -> Observation: ...
+
+    def introspect(self, timeout: float) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Carried:
     """What goes with every HTTP request by itself. Names of headers are in lower case; no secret is in it."""

@@ -135,7 +135,7 @@ class GraphQL(HttpIntegration[Settings]):
 
         seen = self.execute(graphql.get_introspection_query(descriptions=False), timeout=timeout)
         if not isinstance(seen.payload, dict) or "__schema" not in seen.payload:
-            texts = "; ".join(seen.facts["errors"]) or f"status {seen.facts['status']}"
+            texts = next(iter(seen.facts["errors"]), f"status {seen.facts['status']}")
             hint = "introspection may be switched off there: compare where it is on, or name a schema file"
             raise Rejected(f"{self.transport.where} does not tell its schema: {texts}", rung="read", hint=hint)
         return dict(seen.payload)

@@ -69,7 +69,7 @@ class CareGraphql:
                 residents[id_] = name
                 return Resident(id=strawberry.ID(id_), name=name)
 
-        extensions = [DisableIntrospection()] if fault == "tells nothing of itself" else []
+        extensions = [DisableIntrospection] if fault == "tells nothing of itself" else []
         return strawberry.Schema(query=Query, mutation=Mutation, extensions=extensions)
 
     async def answer(self, request: Request) -> Response:
