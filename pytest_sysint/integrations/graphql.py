@@ -104,7 +104,7 @@ class GraphQL(HttpIntegration[Settings]):
     def execute(self, document: str, *, timeout: float, **options: Any) -> Observation:
         """Send a document; `options` are `variables`, `operation`, `headers`, `auth`.
 
-        The payload is `data`. Facts: those of an HTTP answer, `errors` (their texts), `error_count`, `error_codes`
+        The payload is `data`. Facts: those of an HTTP answer, `errors` (their texts), `error_count`, `codes`
         (`extensions.code` of each that has one), `extensions`.
 
         Raises:
@@ -148,7 +148,7 @@ class GraphQL(HttpIntegration[Settings]):
 
     def _authenticate(self, timeout: float) -> str:
         facts = self.execute(PING, timeout=timeout).facts
-        if facts["status"] in (401, 403, 407) or _REFUSED_CREDENTIALS & set(facts["error_codes"]):
+        if facts["status"] in (401, 403, 407) or _REFUSED_CREDENTIALS & set(facts["codes"]):
             raise Denied(
                 f"{self.transport.where} refused the credentials: {_said(facts)}",
                 code=str(facts["status"]),
@@ -188,7 +188,7 @@ def _observed(seen: Observation, where: str) -> Observation:
     facts = {
         "errors": [str(each.get("message", "an error without a message")) for each in errors],
         "error_count": len(errors),
-        "error_codes": [code for code in codes if code],
+        "codes": [code for code in codes if code],
         "extensions": told.get("extensions") or {},
     }
     return with_facts(Observation(told.get("data"), seen.facts, seen.phases, seen.exchange), **facts)

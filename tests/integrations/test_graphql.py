@@ -71,7 +71,7 @@ def test_a_query(api: GraphQL) -> None:
     seen = Query(query="{ residents { id name } }").perform(api, 5)
     assert seen.payload == {"residents": [{"id": "r1", "name": "Ann"}, {"id": "r2", "name": "Bo"}]}
     assert seen.facts["status"] == 200
-    assert (seen.facts["errors"], seen.facts["error_count"], seen.facts["error_codes"]) == ([], 0, [])
+    assert (seen.facts["errors"], seen.facts["error_count"], seen.facts["codes"]) == ([], 0, [])
     assert seen.facts["headers"]["content-type"].startswith("application/")
     assert seen.facts["latency"] if "latency" in seen.facts else seen.phases["total"]
     assert '{"query":"{ residents { id name } }"}' in seen.exchange.sent
@@ -103,7 +103,7 @@ def test_a_200_with_errors_is_no_success(api: GraphQL) -> None:
     seen = Query(query='{ resident(id: "nobody") { id } }').perform(api, 5)
     assert seen.facts["status"] == 200
     assert seen.facts["errors"] == ["no resident 'nobody'"]
-    assert seen.facts["error_codes"] == ["NOT_FOUND"]
+    assert seen.facts["codes"] == ["NOT_FOUND"]
     (said,) = judge(api, Query(query='{ resident(id: "nobody") { id } }'))
     assert "no resident 'nobody'" in said
     assert not judge(api, Query(query="{ residents { id } }"))
