@@ -1,4 +1,4 @@
-"""A GraphQL schema against a real endpoint: compared with what it tells of itself, and asked by what is made from it."""
+"""A GraphQL schema against a real endpoint: compared with what it tells of itself, asked by what is made from it."""
 
 from __future__ import annotations
 
