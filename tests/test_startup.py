@@ -21,7 +21,8 @@ atexit.register(show)
 
 
 def run(folder: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:allure_pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:allure_pytest"]
+    command += ["-p", "no:schemathesis", *arguments]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # nor coverage's imports
     done = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr

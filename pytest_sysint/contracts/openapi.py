@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_sysint.contracts._check import contract_check
-from pytest_sysint.contracts._generated.document import Document, parameter_names
+from pytest_sysint.contracts._generated.document import Document, parameter_names, source_of
 from pytest_sysint.contracts._generated.options import (
     OpenApiOptions,
     conformance_names,
@@ -47,7 +47,7 @@ _GROUPS: tuple[tuple[str, Effect], ...] = (("reads", "read"), ("writes", "write"
 class OpenApi:
     """The validated value of `openapi:` and of the keys beside it."""
 
-    source: Source
+    source: Source[Document]
     options: OpenApiOptions
 
 
@@ -70,7 +70,7 @@ class OpenApiForm:
             raise Mistakes(Mistake((), f"{said}; got {came(raw)}"))
         require_library("openapi")
         options = read_options(OpenApiOptions, whole, conformance_names)
-        source = Source.of(raw, folder, _load)
+        source = source_of(raw, folder, _load)
         if source.document is not None:
             _refuse_unused(options, source.document)
         return OpenApi(source, options)
@@ -177,7 +177,7 @@ def _running(
 
     def run(context: Context) -> Outcome:
         running = import_module(f"{_RUNNING}.openapi")
-        examination = running.Examination(value.source, value.options, declared.tenant, conversations)
+        examination = running.EXAMINATION(value.source, value.options, declared.tenant, conversations)
         outcome: Outcome = getattr(examination, method)(*arguments, context)
         return outcome
 

@@ -48,6 +48,15 @@ class Carried:
 
 
 @runtime_checkable
+class Executes(Protocol):
+    """Carries out GraphQL documents (`data` as payload; `status`, `errors` as facts), and tells its schema."""
+
+    def execute(self, document: str, *, timeout: float, **options: Any) -> Observation: ...
+
+    def introspect(self, timeout: float) -> dict[str, Any]: ...
+
+
+@runtime_checkable
 class Carries(Protocol):
     """Tells what goes with each of its HTTP requests by itself, so that one can be made without it."""
 

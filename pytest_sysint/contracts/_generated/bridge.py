@@ -42,10 +42,14 @@ class Timekeeper(Protocol):
 
 
 class Bridge(BaseAdapter):
-    """Sends what schemathesis prepared as an operation of the integration, and gives the answer back as it wants it."""
+    """Sends what schemathesis prepared as an operation of the integration, and gives the answer back as it wants it.
 
-    def __init__(self, context: Context, clock: Timekeeper) -> None:
+    `one_place`: every request goes to the url itself, as GraphQL has it.
+    """
+
+    def __init__(self, context: Context, clock: Timekeeper, *, one_place: bool = False) -> None:
         super().__init__()
+        self._one_place = one_place
         self._context = context
         self._clock = clock
         self._builder = HTTPAdapter()
@@ -82,9 +86,11 @@ class Bridge(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Called by the session for each request."""
         self._clock.tick()
-        operation = generated(
-            str(request.method), _target(str(request.url)), _texts(request.headers), _bytes(request.body), self.carried
-        )
+        target = "" if self._one_place else _target(str(request.url))
+        body = _bytes(request.body)
+        operation = generated(str(request.method), target, _texts(request.headers), body, self.carried)
+        if self._one_place:
+            operation = operation.model_copy(update={"shown": _document(body)})
         began = time.monotonic()
         try:
             observation = self._context.perform(operation)
@@ -111,6 +117,14 @@ def _security_of(operation: Tested) -> Iterable[Any]:
 def _target(url: str) -> str:
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _document(body: bytes) -> str:
+    """The GraphQL document of a body, in one line."""
+    try:
+        return " ".join(str(json.loads(body)["query"]).split())
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _texts(headers: Mapping[str, str | bytes]) -> dict[str, str]:

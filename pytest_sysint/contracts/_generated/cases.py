@@ -48,8 +48,19 @@ def warm_up() -> None:
         _warm_up()
 
 
-def examine(operation: Tested, examiner: Examiner, clock: Clock, *, examples: int, seed: int, fixed: Override) -> None:
+def examine(
+    operation: Tested,
+    examiner: Examiner,
+    clock: Clock,
+    *,
+    examples: int,
+    seed: int,
+    fixed: Override,
+    wrong: bool | None = None,
+) -> None:
     """Send up to `examples` requests to an operation, and some more to make a failing one smaller.
+
+    `wrong` says whether there are requests that its document forbids; None leaves that to its edge values.
 
     Raises:
         CallError: when a conversation went wrong.
@@ -59,7 +70,7 @@ def examine(operation: Tested, examiner: Examiner, clock: Clock, *, examples: in
         negatives = _known_cases(operation, examiner, examples, fixed)
         rest = max(examples - examiner.bridge.sent, 2)
         _drawn(operation, examiner, clock, GenerationMode.POSITIVE, rest - rest // 2, seed, fixed)
-        if negatives:
+        if negatives if wrong is None else wrong:
             _drawn(operation, examiner, clock, GenerationMode.NEGATIVE, rest // 2, seed, fixed)
     except Halt as halt:
         if isinstance(halt.error, SchemathesisError):

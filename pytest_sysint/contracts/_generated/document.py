@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from pytest_sysint.core.errors import Mistake, Mistakes
+from pytest_sysint.contracts._generated.source import Listed, Source, fetched_text, is_url
+from pytest_sysint.core.check import Context
+from pytest_sysint.core.errors import Mistake, Mistakes, Rejected
 from pytest_sysint.core.records import Effect
+from pytest_sysint.core.secrets import learn_url, redact
+from pytest_sysint.declaration.documents import find_document
 
 METHODS = ("get", "head", "options", "trace", "post", "put", "patch", "delete")
 _READS = frozenset({"get", "head", "options", "trace"})
@@ -33,27 +37,6 @@ _Loader.yaml_implicit_resolvers = {
     for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _PLAIN_BOOL, list("tTfF"))
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One operation of a document."""
-
-    method: str
-    """In small letters."""
-    path: str
-    names: tuple[str, ...]
-    """`GET /residents`, its operationId and its tags: what it can be chosen by."""
-
-    @property
-    def label(self) -> str:
-        """`GET /residents`."""
-        return f"{self.method.upper()} {self.path}"
-
-    @property
-    def effect(self) -> Effect:
-        """What it does to the other side, by its method."""
-        return effect_of(self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +89,37 @@ def read_file(path: Path) -> Document:
     return document
 
 
+def source_of(where: str, folder: Path, make: Callable[[Document], Any]) -> Source[Document]:
+    """A document by a path beside the declaration, a url, or a path of the API that begins with a slash.
+
+    Raises:
+        Mistakes: when the file is not there, or is no document that can be tested.
+
+    """
+    learn_url(where)
+    live = is_url(where) or (where.startswith("/") and not Path(where).is_file())
+    document = None if live else read_file(find_document(where, folder))
+    return Source(where, document, lambda context: _fetch(context, where), make)
+
+
+def _fetch(context: Context, where: str) -> Document:
+    text, shown = fetched_text(context, where), redact(where)
+    try:
+        found = listed(parse(text))
+    except ValueError as error:
+        raise Rejected(f"the document {shown} {_sentence(str(error))}") from None
+    for reference in _lost_references(found.raw):
+        raise Rejected(f"the document {shown} refers to {reference}, which is not there")
+    for reference in _far_references(found.raw):
+        said = f"the document {shown} refers to {reference}; nothing is fetched from hosts that no declaration names"
+        raise Rejected(said, hint="bundle it into one file, and name that")
+    return found
+
+
+def _sentence(text: str) -> str:
+    return text if text.startswith(("is ", "has ")) else f"is {text}"
+
+
 def listed(raw: Any, path: Path | None = None) -> Document:
     """What a parsed document holds.
 
@@ -133,7 +147,7 @@ def without_far_examples(part: Any) -> Any:
     return [without_far_examples(item) for item in part] if isinstance(part, list) else part
 
 
-def far_references(part: Any) -> Iterator[str]:
+def _far_references(part: Any) -> Iterator[str]:
     """What a document refers to by http: it would have to be fetched."""
     return (ref for ref in _references(part) if _HTTP.match(ref))
 
@@ -165,8 +179,9 @@ def _operations(raw: Mapping[str, Any], path: Path | None) -> Iterator[Listed]:
         held = _followed(item, raw, path)
         for method, operation in held.items():
             if method in METHODS and isinstance(operation, dict):
-                names = [f"{method.upper()} {each}", each, operation.get("operationId"), *(operation.get("tags") or ())]
-                yield Listed(method, each, tuple(str(name) for name in names if name))
+                label = f"{method.upper()} {each}"
+                names = [label, each, operation.get("operationId"), *(operation.get("tags") or ())]
+                yield Listed(label, effect_of(method), tuple(str(name) for name in names if name), each)
 
 
 def _followed(item: Any, raw: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
@@ -213,7 +228,7 @@ def _look_through(part: Any, path: Path, known: dict[Path, Any]) -> None:
             raise Mistakes(Mistake((), f"'{path.name}' refers to {reference}, which is not there"))
 
 
-def lost_references(raw: Any) -> Iterator[str]:
+def _lost_references(raw: Any) -> Iterator[str]:
     """What a document refers to within itself and does not hold."""
     found = (each for each in _references(raw) if each.startswith("#"))
     return (each for each in found if not _is_there(raw, each[1:]))

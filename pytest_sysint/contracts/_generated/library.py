@@ -21,7 +21,9 @@ from schemathesis.generation.drivers import CoverageGenerator, ExamplesGenerator
 from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.generation.meta import CoveragePhaseData, CoverageScenario
 from schemathesis.generation.overrides import Override
+from schemathesis.graphql.checks import GraphQLServerError
 from schemathesis.schemas import APIOperation, BaseSchema
+from schemathesis.specs.graphql.schemas import GraphQLSchema
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from schemathesis.transport.requests import REQUESTS_TRANSPORT, RequestsTransport
 
@@ -44,6 +46,19 @@ class Through(RequestsTransport):
 
 
 _THROUGH = Through()
+
+
+class BridgedGraphql(GraphQLSchema):
+    """A GraphQL schema whose requests all go through the integration."""
+
+    @property
+    def transport(self) -> Through:
+        return _THROUGH
+
+
+def bridged_graphql(told: dict[str, Any]) -> BridgedGraphql:
+    """The answer to an introspection query, as schemathesis has it."""
+    return BridgedGraphql(told, config=Config().projects.get(told))
 
 
 class BridgedSchema(OpenApiSchema):
@@ -81,6 +96,7 @@ __all__ = [
     "FailureGroup",
     "GenerationMode",
     "GenerationSession",
+    "GraphQLServerError",
     "InvalidSchema",
     "Ok",
     "Override",
@@ -89,4 +105,5 @@ __all__ = [
     "SchemathesisError",
     "Tested",
     "bridged",
+    "bridged_graphql",
 ]

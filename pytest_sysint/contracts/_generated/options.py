@@ -14,6 +14,9 @@ from pytest_sysint.core.model import Declared
 from pytest_sysint.declaration.explain import read_model
 
 LIBRARY = "schemathesis"
+_OF_GRAPHQL = frozenset(
+    {"not_a_server_error", "response_schema_conformance", "negative_data_rejection", "positive_data_acceptance"}
+)
 
 
 class Not(Declared):
@@ -117,6 +120,11 @@ def conformance_names() -> tuple[str, ...]:
 
     load_all_checks()
     return tuple(name for name in CHECKS.get_all_names() if name != "object_level_authorization")
+
+
+def graphql_names() -> tuple[str, ...]:
+    """Those of them that judge an answer of GraphQL: the others look at what only HTTP APIs have."""
+    return tuple(name for name in conformance_names() if name in _OF_GRAPHQL)
 
 
 def _refuse_unknown(given: list[str] | Not, known: Collection[str]) -> None:

@@ -32,9 +32,11 @@ class Generated(Operation):
     """Bytes."""
     anonymous: bool = False
     """Without the credentials."""
+    shown: str = ""
+    """What it is called, where method and path do not tell."""
 
     def title(self) -> str:
-        return f"{self.generated} {self.path}"
+        return self.shown or f"{self.generated} {self.path}"
 
     def perform(self, integration: Any, timeout: float) -> Observation:
         """The answer with its bytes as payload. Its exchange is a fact: of a hundred, the telling ones are kept."""

@@ -1,0 +1,203 @@
+"""What a check of a document does when it runs: one operation of it, or all operations of one effect."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pytest_sysint.checks._causes import cause_of_error
+from pytest_sysint.contracts._generated import outcome as judged
+from pytest_sysint.contracts._generated.bridge import Bridge
+from pytest_sysint.contracts._generated.cases import examine
+from pytest_sysint.contracts._generated.coverage import Coverage
+from pytest_sysint.contracts._generated.exam import Clock, Examiner
+from pytest_sysint.contracts._generated.finding import Finding, assertions_of
+from pytest_sysint.contracts._generated.library import BaseSchema, Failure, InvalidSchema, Ok, Override, Tested
+from pytest_sysint.contracts._generated.options import Options
+from pytest_sysint.contracts._generated.source import Lists, Source
+from pytest_sysint.core.check import Context, Outcome
+from pytest_sysint.core.errors import CallError, Unavailable
+from pytest_sysint.core.records import Assertion, Effect
+
+_LARGEST_SEED = 2**31
+
+D = TypeVar("D", bound=Lists)
+P = TypeVar("P", bound=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document as schemathesis has it."""
+
+    schema: BaseSchema
+    operations: Mapping[str, Tested | InvalidSchema]
+    """By label; an error where an operation cannot be read."""
+
+
+def operations_of(schema: BaseSchema) -> Mapping[str, Tested | InvalidSchema]:
+    """The operations of a schema by their labels."""
+    found: dict[str, Tested | InvalidSchema] = {}
+    for each in schema.get_all_operations():
+        if isinstance(each, Ok):
+            operation = each.ok()
+            found[operation.label] = operation
+        else:
+            error = each.err()
+            found[f"{str(error.method or '').upper()} {error.path}".strip()] = error
+    return found
+
+
+def seed_of(options: Options) -> int:
+    """The seed of this run."""
+    return random.SystemRandom().randrange(_LARGEST_SEED) if options.seed == "random" else options.seed
+
+
+@dataclass(frozen=True, slots=True)
+class Examination(Generic[D, P]):
+    """Tests operations of one document. What differs between documents is in the methods at the end."""
+
+    source: Source[D]
+    options: P
+    tenant: str
+    conversations: int
+
+    def one(self, label: str, context: Context) -> Outcome:
+        """Test one operation: an assertion per check.
+
+        Raises:
+            CallError: when a conversation went wrong, with what was found before in its `partial`.
+
+        """
+        document, loaded = self.source.get(context)
+        clock = self.clock(context)
+        examiner = self._examiner(label, document, loaded, context, clock)
+        seed = seed_of(self.options)
+        try:
+            self._examine(label, loaded, examiner, clock, seed)
+        except CallError as error:
+            error.partial = self.outcome(context, examiner, seed, broken=error)
+            raise
+        short = []
+        if clock.over and examiner.bridge.sent < self.options.examples:
+            short = [judged.cut_short(examiner.bridge.sent, self.options.examples, clock.seconds, self.tenant)]
+        return self.outcome(context, examiner, seed, short)
+
+    def all(self, effect: Effect, context: Context) -> Outcome:
+        """Test every chosen operation of that effect: an assertion per operation.
+
+        Raises:
+            CallError: when a conversation went wrong.
+            Unavailable: when the document has no such operation.
+
+        """
+        document, loaded = self.source.get(context)
+        chosen = [each for each in document.operations if each.effect == effect and self.takes(each.names)]
+        if not chosen:
+            raise Unavailable(f"the document {self.source.where} has no operation that is to be tested here")
+        clock, seed = self.clock(context), seed_of(self.options)
+        assertions: list[Assertion] = []
+        findings: list[Finding] = []
+        metrics: dict[str, float] = {"operations": len(chosen), "seed": seed}
+        for number, each in enumerate(chosen):
+            context.progress(f"{number} of {len(chosen)} operations")
+            examiner = self._examiner(each.label, document, loaded, context, clock)
+            try:
+                self._examine(each.label, loaded, examiner, clock, seed)
+            except CallError as error:
+                error.partial = judged.outcome_of(context, assertions, findings, cause=cause_of_error(error))
+                raise
+            assertions.append(judged.summary(each.label, examiner, seed, self.tenant))
+            findings += judged.found_by(examiner)
+            for name, count in examiner.coverage.metrics().items():
+                metrics[name] = metrics.get(name, 0) + count
+        return judged.outcome_of(context, assertions, findings, metrics=metrics)
+
+    def takes(self, names: Iterable[str]) -> bool:
+        """Whether an operation of these names is to be tested."""
+        return self.options.operations.takes(names)
+
+    def clock(self, context: Context) -> Clock:
+        """The time for this check."""
+        return Clock(self.conversations * context.timeout, context.timeout)
+
+    def examiner(
+        self, document: D, context: Context, clock: Clock, coverage: Coverage, checks: Iterable[str]
+    ) -> Examiner:
+        """One who holds answers against these checks."""
+        bridge = self.bridge(context, clock)
+        return Examiner(bridge, self.prefix(document, context), checks, coverage, self.pardons)
+
+    def outcome(
+        self,
+        context: Context,
+        examiner: Examiner,
+        seed: int,
+        more: Iterable[Assertion] = (),
+        broken: CallError | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> Outcome:
+        """What an examination comes to."""
+        assertions = [
+            *judged.trouble(examiner.trouble, self.tenant),
+            *assertions_of(examiner.tallies, self.tenant, seed),
+            *([examiner.coverage.assertion(self.tenant)] if examiner.bridge.sent else []),
+            *more,
+        ]
+        cause = cause_of_error(broken) if broken is not None else ""
+        last = examiner.bridge.last[0] if broken is not None and examiner.bridge.last else None
+        return judged.outcome_of(
+            context,
+            assertions,
+            judged.found_by(examiner),
+            exchanges=examiner.telling.values(),
+            metrics={**examiner.coverage.metrics(), "seed": seed, **(metrics or {})},
+            cause=cause,
+            broken_by=last,
+        )
+
+    def _examiner(self, label: str, document: D, loaded: Loaded, context: Context, clock: Clock) -> Examiner:
+        operation = loaded.operations.get(label)
+        known = operation is not None and not isinstance(operation, InvalidSchema)
+        coverage = self.coverage(operation) if known else Coverage((), ())
+        return self.examiner(document, context, clock, coverage, self.checks())
+
+    def _examine(self, label: str, loaded: Loaded, examiner: Examiner, clock: Clock, seed: int) -> None:
+        operation = loaded.operations.get(label)
+        if operation is None or isinstance(operation, InvalidSchema):
+            examiner.trouble.append(str(operation or "the operation cannot be read"))
+            return
+        fixed = self.fixed(operation, examiner)
+        wrong = self.can_be_wrong(operation)
+        examine(operation, examiner, clock, examples=self.options.examples, seed=seed, fixed=fixed, wrong=wrong)
+
+    # ---- what differs between documents ----
+
+    def bridge(self, context: Context, clock: Clock) -> Bridge:
+        """What carries the requests."""
+        return Bridge(context, clock)
+
+    def prefix(self, document: D, context: Context) -> str:
+        """What the paths of the document continue, beside the url."""
+        return ""
+
+    def checks(self) -> Collection[str]:
+        """The checks that one request of one operation can tell of."""
+        raise NotImplementedError
+
+    def coverage(self, operation: Any) -> Coverage:
+        """What an operation promises."""
+        return Coverage((), ())
+
+    def fixed(self, operation: Tested, examiner: Examiner) -> Override:
+        """Parameters that have one value in all requests."""
+        return Override()
+
+    def pardons(self, failure: Failure) -> bool:
+        """Whether what schemathesis takes for a failure is none."""
+        return False
+
+    def can_be_wrong(self, operation: Tested) -> bool | None:
+        """Whether there are requests that the document forbids; None where its edge values tell."""
+        return None
