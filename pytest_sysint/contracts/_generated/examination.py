@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from pytest_sysint.checks._causes import cause_of_error
@@ -22,9 +23,22 @@ from pytest_sysint.core.errors import CallError, Unavailable
 from pytest_sysint.core.records import Assertion, Effect
 
 _LARGEST_SEED = 2**31
+_STUMBLES = 3
 
 D = TypeVar("D", bound=Lists)
 P = TypeVar("P", bound=Options)
+
+
+def _steadily(examine: Callable[[], None]) -> None:
+    """Examine; again where Python stumbled: some versions count the depth of `ast.parse` over all threads together, and
+    Hypothesis parses the source of lambdas, so that now and then one of two threads gets a SystemError.
+    """
+    for _ in range(_STUMBLES):
+        try:
+            return examine()
+        except SystemError:
+            continue
+    return examine()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ class Examination(Generic[D, P]):
         examiner = self._examiner(label, document, loaded, context, clock)
         seed = seed_of(self.options)
         try:
-            self._examine(label, loaded, examiner, clock, seed)
+            _steadily(partial(self._examine, label, loaded, examiner, clock, seed))
         except CallError as error:
             error.partial = self.outcome(context, examiner, seed, broken=error)
             raise
@@ -104,7 +118,7 @@ class Examination(Generic[D, P]):
             context.progress(f"{number} of {len(chosen)} operations")
             examiner = self._examiner(each.label, document, loaded, context, clock)
             try:
-                self._examine(each.label, loaded, examiner, clock, seed)
+                _steadily(partial(self._examine, each.label, loaded, examiner, clock, seed))
             except CallError as error:
                 error.partial = judged.outcome_of(context, assertions, findings, cause=cause_of_error(error))
                 raise
