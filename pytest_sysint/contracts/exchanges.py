@@ -196,33 +196,8 @@ def _read_steps(key: str, raw: Any, cls: Type, folder: Path, known: set[str]) ->
 
 
 def _schema(cls: Type) -> dict[str, Any]:
-    step, whole = _properties(cls, STEP_KEYS), _properties(cls, CHECK_KEYS)
-    steps = {"type": "array", "minItems": 1, "items": _map_of(step)}
+    # In parts that are the same for every type, or within one: the schema of a declaration holds each part once.
     own = {
-        _STEPS: {**steps, "description": "Several operations in order; the first that fails ends the exchange."},
-        _CLEANUP: {**steps, "description": "Steps that are always done at the end."},
-    }
-    return {
-        "description": f"What is asked and must be answered: {_FORMS}.",
-        "type": "array",
-        "minItems": 1,
-        "items": _map_of({**whole, **own}),
-    }
-
-
-def _map_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "minProperties": 1, "properties": properties, "additionalProperties": False}
-
-
-def _properties(cls: Type, of_checks: frozenset[str]) -> dict[str, Any]:
-    """The keys of all operations in one map: a form for each operation would make the schema many times as large."""
-    found: dict[str, Any] = {}
-    for form in check_schema(cls)["anyOf"]:
-        for key, part in form["properties"].items():
-            if key not in CHECK_KEYS or key in of_checks:
-                found[key] = part if found.get(key, part) == part else {"description": part.get("description", "")}
-    return {
-        **found,
         CAPTURE: {
             "type": "object",
             "minProperties": 1,
@@ -231,6 +206,38 @@ def _properties(cls: Type, of_checks: frozenset[str]) -> dict[str, Any]:
         },
         **{key: dict(word.schema) for key, word in words().items()},
     }
+    operations, keys = _operations(cls), _keys_of_checks(cls)
+    parts = [{"properties": each} for each in (operations, own, {key: keys[key] for key in keys if key in STEP_KEYS})]
+    steps = {"type": "array", "minItems": 1, "items": _map_of(parts)}
+    whole = {
+        **_without(keys, STEP_KEYS),
+        _STEPS: {**steps, "description": "Several operations in order; the first that fails ends the exchange."},
+        _CLEANUP: {**steps, "description": "Steps that are always done at the end."},
+    }
+    return {
+        "description": f"What is asked and must be answered: {_FORMS}.",
+        "type": "array",
+        "minItems": 1,
+        "items": _map_of([*parts, {"properties": whole}]),
+    }
+
+
+def _map_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "object", "minProperties": 1, "allOf": parts, "unevaluatedProperties": False}
+
+
+def _operations(cls: Type) -> dict[str, Any]:
+    """The keys of all operations in one map: a form for each operation would make the schema many times as large."""
+    found: dict[str, Any] = {}
+    for form in check_schema(cls)["anyOf"]:
+        for key, part in _without(form["properties"], CHECK_KEYS).items():
+            found[key] = part if found.get(key, part) == part else {"description": part.get("description", "")}
+    return found
+
+
+def _keys_of_checks(cls: Type) -> dict[str, Any]:
+    properties = check_schema(cls)["anyOf"][0]["properties"]
+    return {key: part for key, part in properties.items() if key in CHECK_KEYS}
 
 
 FORM = Exchanges()

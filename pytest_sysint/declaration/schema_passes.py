@@ -13,7 +13,7 @@ _MAPS = ("properties", "$defs", "patternProperties")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "not", "then", "else")
 _ANNOTATIONS = ("title", "description", "default", "examples", "deprecated")
-_WORTH_HOISTING = 160
+_WORTH_HOISTING = 80
 """Characters from which a repeated part is worth a place of its own."""
 
 
