@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pytest_sysint.contracts._promises import Promise
+from pytest_sysint.core.description import NOT_KNOWN
 from pytest_sysint.core.errors import nearest
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.core.records import Assertion
@@ -28,7 +29,10 @@ class _Judge:
     ) -> Iterator[Assertion]:
         """One thing among others with names, or a part of a thing."""
         name, found = path[-1], holder.get(path[-1])
-        if promise.absent:
+        unknown = _unknown(found, "") or ("" if found is not None else _unknown(holder, name))
+        if unknown and (found is None or not promise.parts):
+            yield self._not_known(path, unknown)
+        elif promise.absent:
             yield self._say(path, found is None, "absent", "absent" if found is None else "there")
         elif found is None:
             yield self._missing(path, name, holder, among)
@@ -42,15 +46,28 @@ class _Judge:
         for key, part in promise.parts.items():
             where = (*path, key)
             if not isinstance(part, Promise):
-                known = f"there is no '{key}' in {self._called(path)}{_near(key, holder)}"
-                observed = Observation(holder[key]) if key in holder else Observation(facts={"lacking": known})
-                yield from part.judge(observed, self._tenant)
+                yield from part.judge(self._observed(path, key, holder), self._tenant)
+            elif part.named and key not in holder and _unknown(holder, key):
+                yield self._not_known(where, _unknown(holder, key))
+                continue
             elif part.named:
                 yield from self._inside(part, where, holder.get(key) or {})
             else:
                 yield from self.member(part, where, holder, f"the {'.'.join(path[1:]) or 'properties'} of {self._item}")
             if promise.only and isinstance(part, Promise) and part.named:
                 yield self._nothing_else(part, where, holder.get(key) or {})
+
+    def _observed(self, path: tuple[str, ...], key: str, holder: Mapping[str, Any]) -> Observation:
+        if key in holder:
+            return Observation(holder[key])
+        known = {name: value for name, value in holder.items() if name != NOT_KNOWN}
+        lacking = f"there is no '{key}' in {self._called(path)}{_near(key, known)}"
+        if _unknown(holder, key):
+            lacking = f"'{key}' of {self._called(path)} is not known: {_unknown(holder, key)}"
+        return Observation(facts={"lacking": lacking})
+
+    def _not_known(self, path: tuple[str, ...], why: str) -> Assertion:
+        return self._assertion(path, False, f"{self._called(path)} is not known: {why}", "known", "not known")
 
     def _nothing_else(self, part: Promise, path: tuple[str, ...], found: Mapping[str, Any]) -> Assertion:
         more = sorted(set(found) - {name for name, each in part.parts.items() if not _absent(each)})
@@ -81,6 +98,12 @@ class _Judge:
     def _called(self, path: tuple[str, ...]) -> str:
         inner = ".".join(path[1:])
         return f"{inner} of {self._item}" if inner else self._item
+
+
+def _unknown(item: Any, key: str) -> str:
+    """Why a property of an item is not known; without a key, why all of it is not. Empty where it is known."""
+    reasons = item.get(NOT_KNOWN) if isinstance(item, Mapping) else None
+    return str(reasons.get(key, reasons.get("*", ""))) if isinstance(reasons, Mapping) else ""
 
 
 def _absent(part: Any) -> bool:

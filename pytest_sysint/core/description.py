@@ -15,6 +15,9 @@ from pytest_sysint.core.units import Dimension
 
 Description = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Drift = Literal["breaking", "additive", "cosmetic"]
+NOT_KNOWN = "not_known"
+"""A key of an item, beside its properties: property -> why the other side does not tell it; `*` for all that the item
+does not have. What is promised of such a property fails as not known; it is never taken for absent."""
 
 
 @dataclass(frozen=True, slots=True)

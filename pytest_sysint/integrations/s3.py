@@ -10,7 +10,7 @@ import re
 import shlex
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from pytest_sysint.core.description import Description
 from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, TimedOut
 from pytest_sysint.core.integration import Rung
 from pytest_sysint.core.model import Secret
@@ -31,6 +32,7 @@ from pytest_sysint.integrations._boto import REFUSED, explain, make_client, roun
 from pytest_sysint.integrations._file_operations import OPERATIONS
 from pytest_sysint.integrations._files import Entry, Files, FileSettings, Reader
 from pytest_sysint.integrations._net import host_port, network_rungs
+from pytest_sysint.integrations._s3_description import SECTION, describe_bucket
 from pytest_sysint.integrations._tls import Tls, context_for
 
 
@@ -111,6 +113,7 @@ class S3(Files[Settings]):
     driver = "boto3"
     images = ("minio", "localstack")
     operations = OPERATIONS
+    sections = (SECTION,)
     shell: ClassVar[dict[str, str]] = {
         "get": "s3 cp {path} -",
         "stat": "s3 ls {path}",
@@ -216,6 +219,15 @@ class S3(Files[Settings]):
     def remove(self, path: str, timeout: float) -> None:
         with self.talk("write", timeout) as client:
             client.delete_object(**self._at(path))
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """What the bucket is set to.
+
+        Raises:
+            CallError: when it cannot be asked. What it does not tell is marked as not known.
+
+        """
+        return {name: describe_bucket(self, timeout) for name in sections}
 
     def _authenticate(self, timeout: float) -> str:
         try:
