@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
-from pytest_sysint.simulators._pds import people
 
 from fixtures.estate import care_api
 from pytest_sysint.simulators import nhs_pds
+from pytest_sysint.simulators._pds import people
 
 BORN = {
     people.JANE: "2010-10-22", people.JANET: "2005-06-16", people.SUPERSEDED: "1948-07-05",
