@@ -169,9 +169,11 @@ def _run(channel: Channel, keys: AsyncApiKeys, cls: Type, registry: RegistryKeys
     """One channel, ready to be looked at; None when it is left out."""
     own, sampling = keys.channels.get(channel.key, {}), _sampling(cls)
     place, how = placed(channel, sampling, keys.parameters)
-    common = {name: getattr(keys, name) for name in ("sample", "wait", "none") if name in keys.model_fields_set}
+    common = {
+        name: getattr(keys, name) for name in ("sample", "wait", "none") if name in keys.model_fields_set - own.keys()
+    }
     try:
-        chosen = read_model(_channel_keys(cls), {**common, **({} if "place" in own else how), **own})
+        chosen = read_model(_channel_keys(cls), {**({} if "place" in own else how), **own}).model_copy(update=common)
     except Mistakes as error:
         raise error.under("channels", channel.key) from None
     if chosen.skip:

@@ -108,3 +108,12 @@ def test_a_server_with_another_key_is_not_believed(estate, start, tmp_path):
         other = url.partition("?")[0] + "?host_key=SHA256:" + "A" * 43
         with start.here(care_api.app, {**estate.environment, "SFTP_URL": other}) as care:
             assert care.post("/imports").status_code == 503
+
+
+@pytest.mark.parametrize("way", ["embedded", "local_binary"])
+def test_the_servers_that_a_run_provides_are_understood(estate, start, real_service, way):
+    """Their urls name the server's key, and the file of ours where there is no password."""
+    environment = {**estate.environment, "SFTP_URL": real_service("sftp", way)}
+    with start.here(care_api.app, environment) as care:
+        assert care.get("/health").json()["dependencies"]["sftp"]["status"] == "up"
+        assert run(SimpleNamespace(care=care)) == []

@@ -141,7 +141,7 @@ class Reconcile:
         """Remove what was put there; why that could not be done, if so. Never raises."""
         if not entry:
             return ""
-        with context.ledger.undoing():
+        with context.ledger.held():
             left = "; ".join(filter(None, (_tried(step, values, context) for step in self.cleanup)))
             if not left:
                 context.ledger.undone(entry, [0])

@@ -84,7 +84,7 @@ READERS: dict[As, Callable[[Any], Value]] = {
 
 
 def column(values: Sequence[Any], read: Callable[[Any], Value]) -> Sequence[Value]:
-    """All values of a column. What is text or a whole number already, as nearly all is, need not be looked at closely."""
+    """All values of a column. What is text or a whole number, as nearly all is, need not be looked at closely."""
     if read is text:
         return [
             value if (kind := type(value)) is str else str(value) if kind is int else text(value) for value in values
