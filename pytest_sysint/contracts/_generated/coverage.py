@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ class Coverage:
     seen: Counter[int] = field(default_factory=Counter)
     sent: set[str] = field(default_factory=set)
 
-    def note(self, status: int, sent: Collection[str]) -> None:
+    def note(self, status: int, sent: Collection[str], body: bytes) -> None:
         """One answer, and the parameters that its request had."""
         self.seen[status] += 1
         self.sent.update(name for name in sent if name in self.parameters)
@@ -46,22 +47,34 @@ class Coverage:
             "parameters_sent": len(self.sent),
         }
 
-    def assertion(self, tenant: str) -> Assertion:
-        """What was met with. It warns where the document promises a success and none was seen."""
-        promised = [each for each in self.statuses if each.startswith("2")]
-        reached = any(200 <= status < 300 for status in self.seen) or not promised
+    @property
+    def promised(self) -> str:
+        """The successes that the document promises; empty without any."""
+        return ", ".join(each for each in self.statuses if each.startswith("2"))
+
+    @property
+    def reached(self) -> bool:
+        """Whether one of them was seen."""
+        return any(200 <= status < 300 for status in self.seen)
+
+    def assertions(self, tenant: str) -> list[Assertion]:
+        """What was met with. It warns where a success is promised and none was seen; nothing where none is."""
+        if not self.promised or not self.seen:
+            return []
         text = self.text()
-        if not reached:
-            text = f"no answer was a success, so what is promised of {', '.join(promised)} was not tested; {text}"
-        return Assertion(
-            name="coverage",
-            status="passed" if reached else "failed",
-            severity="warn",
-            message=text,
-            expected=f"a success among the answers ({', '.join(promised)})" if promised else "answers",
-            actual=text,
-            tenant_id=tenant,
-        )
+        if not self.reached:
+            text = f"no answer was a success, so what is promised of {self.promised} was not tested; {text}"
+        return [
+            Assertion(
+                name="coverage",
+                status="passed" if self.reached else "failed",
+                severity="warn",
+                message=text,
+                expected=f"a success among the answers ({self.promised})",
+                actual=text,
+                tenant_id=tenant,
+            )
+        ]
 
     def text(self) -> str:
         """In one line."""
@@ -73,6 +86,42 @@ class Coverage:
         left = [name for name in self.parameters if name not in self.sent]
         told = f", never: {', '.join(left)}" if left else ""
         return f"statuses seen: {seen}{unseen}; parameters sent: {len(self.sent)} of {len(self.parameters)}{told}"
+
+
+@dataclass(slots=True)
+class GraphqlCoverage(Coverage):
+    """Of a query or a mutation: whether it was ever served."""
+
+    statuses: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    served: int = 0
+    """Answers with data and without errors."""
+
+    def note(self, status: int, sent: Collection[str], body: bytes) -> None:
+        """One answer."""
+        self.seen[status] += 1
+        try:
+            told = json.loads(body)
+        except ValueError:
+            return
+        if isinstance(told, dict) and told.get("data") is not None and not told.get("errors"):
+            self.served += 1
+
+    @property
+    def promised(self) -> str:
+        return "data without errors"
+
+    @property
+    def reached(self) -> bool:
+        return self.served > 0
+
+    def metrics(self) -> dict[str, float]:
+        """Counts for the report."""
+        return {"requests": sum(self.seen.values()), "served": self.served}
+
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.served} of {sum(self.seen.values())} documents were answered with data and without errors"
 
 
 def sent_by(case: Any) -> set[str]:

@@ -143,7 +143,7 @@ class Examiner:
 
     def note(self, case: Case, response: Response) -> None:
         """Count an answer, and keep the first of its status to be shown."""
-        self.coverage.note(response.status_code, sent_by(case) | self._own())
+        self.coverage.note(response.status_code, sent_by(case) | self._own(), response.content)
         exchange = self.bridge.last[1].facts.get("exchange") if self.bridge.last else None
         if exchange is not None:
             self.telling.setdefault(response.status_code, exchange)

@@ -156,7 +156,7 @@ class Examination(Generic[D, P]):
         assertions = [
             *judged.trouble(examiner.trouble, self.tenant),
             *assertions_of(examiner.tallies, self.tenant, seed),
-            *([examiner.coverage.assertion(self.tenant)] if examiner.bridge.sent else []),
+            *examiner.coverage.assertions(self.tenant),
             *more,
         ]
         cause = cause_of_error(broken) if broken is not None else ""

@@ -10,6 +10,7 @@ import graphql
 
 from pytest_sysint.contracts._generated.bridge import Bridge
 from pytest_sysint.contracts._generated.cases import warm_up
+from pytest_sysint.contracts._generated.coverage import Coverage, GraphqlCoverage
 from pytest_sysint.contracts._generated.exam import Clock
 from pytest_sysint.contracts._generated.examination import Examination, Loaded, operations_of
 from pytest_sysint.contracts._generated.library import Failure, GraphQLServerError, Tested, bridged_graphql
@@ -78,6 +79,9 @@ class GraphqlExamination(Examination[Schema, Options]):
 
     def checks(self) -> Collection[str]:
         return self.options.chosen(graphql_names())
+
+    def coverage(self, operation: Any) -> Coverage:
+        return GraphqlCoverage()
 
     def pardons(self, failure: Failure) -> bool:
         """An error that the endpoint gave a code of its own is an answer (`NOT_FOUND`), not an accident."""

@@ -72,10 +72,11 @@ def summary(label: str, examiner: Examined, seed: int, tenant: str) -> Assertion
     parts = [*trouble(examiner.trouble, tenant), *assertions_of(examiner.tallies, tenant, seed)]
     failed = [f"{part.name}: {part.message}" for part in parts if part.status == "failed"]
     sent = sum(examiner.coverage.seen.values())
-    text = "; ".join(failed) or (examiner.coverage.text() if sent else "not tested: the time was up")
+    warned = [part.message for part in examiner.coverage.assertions(tenant) if part.status == "failed"]
+    text = "; ".join(failed or warned) or (examiner.coverage.text() if sent else "not tested: the time was up")
     return Assertion(
         name=label,
-        status="failed" if failed or not sent else "passed",
+        status="failed" if failed or warned or not sent else "passed",
         severity="fail" if failed else "warn",
         message=text,
         expected="as the document says",

@@ -98,15 +98,14 @@ def _built(text: str) -> Any:
 
     try:
         schema = graphql.build_schema(text)
-        wrong = graphql.validate_schema(schema) if schema.query_type is not None else []
-        if wrong:
-            raise wrong[0]
-        return schema
+        if schema.query_type is not None:
+            graphql.assert_valid_schema(schema)
     except graphql.GraphQLSyntaxError as error:
         line, column = error.locations[0] if error.locations else (1, 1)
         raise ValueError(f"is not a GraphQL schema: {error.message} (line {line}, column {column})") from None
     except (TypeError, graphql.GraphQLError) as error:
         raise ValueError(f"is not a GraphQL schema: {' '.join(str(error).split())}") from None
+    return schema
 
 
 def _operations(schema: Any) -> list[Listed]:
