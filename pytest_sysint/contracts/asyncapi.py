@@ -169,7 +169,7 @@ def _run(channel: Channel, keys: AsyncApiKeys, cls: Type, registry: RegistryKeys
     """One channel, ready to be looked at; None when it is left out."""
     own, sampling = keys.channels.get(channel.key, {}), _sampling(cls)
     place, how = placed(channel, sampling, keys.parameters)
-    common = {
+    common: dict[str, Any] = {
         name: getattr(keys, name) for name in ("sample", "wait", "none") if name in keys.model_fields_set - own.keys()
     }
     try:

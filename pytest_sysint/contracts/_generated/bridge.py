@@ -17,6 +17,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from pytest_sysint.contracts._generated.library import THROUGH, Tested
 from pytest_sysint.contracts._generated.sending import Generated, carried_by, generated, own_headers, own_parameters
+from pytest_sysint.contracts._generated.turns import talking
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
 
@@ -93,7 +94,8 @@ class Bridge(BaseAdapter):
             operation = operation.model_copy(update={"shown": _document(body)})
         began = time.monotonic()
         try:
-            observation = self._context.perform(operation)
+            with talking():
+                observation = self._context.perform(operation)
         except Exception as error:
             self.last = (operation, Observation())
             raise Halt(error) from error

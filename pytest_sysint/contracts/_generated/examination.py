@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from pytest_sysint.checks._causes import cause_of_error
@@ -18,27 +17,15 @@ from pytest_sysint.contracts._generated.finding import Finding, assertions_of
 from pytest_sysint.contracts._generated.library import BaseSchema, Failure, InvalidSchema, Ok, Override, Tested
 from pytest_sysint.contracts._generated.options import Options
 from pytest_sysint.contracts._generated.source import Lists, Source
+from pytest_sysint.contracts._generated.turns import in_turn
 from pytest_sysint.core.check import Context, Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
 from pytest_sysint.core.records import Assertion, Effect
 
 _LARGEST_SEED = 2**31
-_STUMBLES = 3
 
 D = TypeVar("D", bound=Lists)
 P = TypeVar("P", bound=Options)
-
-
-def _steadily(examine: Callable[[], None]) -> None:
-    """Examine; again where Python stumbled: some versions count the depth of `ast.parse` over all threads together, and
-    Hypothesis parses the source of lambdas, so that now and then one of two threads gets a SystemError.
-    """
-    for _ in range(_STUMBLES):
-        try:
-            return examine()
-        except SystemError:
-            continue
-    return examine()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +64,7 @@ class Examination(Generic[D, P]):
     tenant: str
     conversations: int
 
+    @in_turn
     def one(self, label: str, context: Context) -> Outcome:
         """Test one operation: an assertion per check.
 
@@ -89,7 +77,7 @@ class Examination(Generic[D, P]):
         examiner = self._examiner(label, document, loaded, context, clock)
         seed = seed_of(self.options)
         try:
-            _steadily(partial(self._examine, label, loaded, examiner, clock, seed))
+            self._examine(label, loaded, examiner, clock, seed)
         except CallError as error:
             error.partial = self.outcome(context, examiner, seed, broken=error)
             raise
@@ -98,6 +86,7 @@ class Examination(Generic[D, P]):
             short = [judged.cut_short(examiner.bridge.sent, self.options.examples, clock.seconds, self.tenant)]
         return self.outcome(context, examiner, seed, short)
 
+    @in_turn
     def all(self, effect: Effect, context: Context) -> Outcome:
         """Test every chosen operation of that effect: an assertion per operation.
 
@@ -118,7 +107,7 @@ class Examination(Generic[D, P]):
             context.progress(f"{number} of {len(chosen)} operations")
             examiner = self._examiner(each.label, document, loaded, context, clock)
             try:
-                _steadily(partial(self._examine, each.label, loaded, examiner, clock, seed))
+                self._examine(each.label, loaded, examiner, clock, seed)
             except CallError as error:
                 error.partial = judged.outcome_of(context, assertions, findings, cause=cause_of_error(error))
                 raise
