@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_sysint.core.description import Change, Drift, Section
+from pytest_sysint.core.description import NOT_KNOWN, Change, Drift, Section
 
 GRADES: tuple[Drift, ...] = ("breaking", "additive", "cosmetic")
 _WORDS_FOR_PEOPLE = frozenset({"comment", "description"})
@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 def recorded(section: Section, items: Items) -> dict[str, Any]:
     """Of a section's items, what a snapshot keeps."""
     left_out = tuple(tuple(path.split(".")) for path in section.left_out)
-    return {name: _without(item, left_out) for name, item in plain(items).items()}
+    return {name: _without(item, left_out) for name, item in plain(items).items() if name != NOT_KNOWN}
 
 
 def _without(value: Any, left_out: tuple[tuple[str, ...], ...]) -> Any:

@@ -17,7 +17,8 @@ Description = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Drift = Literal["breaking", "additive", "cosmetic"]
 NOT_KNOWN = "not_known"
 """A key of an item, beside its properties: property -> why the other side does not tell it; `*` for all that the item
-does not have. What is promised of such a property fails as not known; it is never taken for absent."""
+does not have. Beside the items of a section, `{"*": why}`: which there are is not known. What is promised of such a
+property fails as not known; it is never taken for absent."""
 
 
 @dataclass(frozen=True, slots=True)

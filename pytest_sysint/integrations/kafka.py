@@ -9,15 +9,17 @@ from __future__ import annotations
 import fnmatch
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.capabilities import Sampling
+from pytest_sysint.core.description import Description
 from pytest_sysint.core.errors import Denied, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
+from pytest_sysint.integrations._kafka.description import SECTIONS, describe
 from pytest_sysint.integrations._kafka.operations import OPERATIONS, Sample, Start
 from pytest_sysint.integrations._kafka.reading import Reader, lag, latest, newest, positions, with_bytes
 from pytest_sysint.integrations._kafka.recipes import RECIPES
@@ -45,6 +47,7 @@ class Kafka(Integration[Settings]):
     images = ("redpanda",)
     operations = OPERATIONS
     recipes = RECIPES
+    sections = SECTIONS
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
@@ -154,6 +157,15 @@ class Kafka(Integration[Settings]):
         if topic:
             return list(self._topic(topic, Deadline(timeout)).partitions.values())
         return [each for found in self.metadata(timeout).topics.values() for each in found.partitions.values()]
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """Topics and consumer groups. What the brokers do not tell is marked as not known.
+
+        Raises:
+            CallError: when nobody answers.
+
+        """
+        return describe(self._admin(), sections, Deadline(timeout))
 
     def _topic(self, name: str, deadline: Deadline) -> Any:
         found = self._admin().metadata(deadline).topics.get(name)

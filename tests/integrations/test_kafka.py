@@ -449,6 +449,10 @@ def test_rights(make, guarded, tmp_path):
             run(carol, raw)
         assert caught.value.rung == "authentication"
         assert "ACL" in caught.value.hint
+    told = carol.describe(["topics"], 5)["topics"][shown]
+    assert told["partitions"] >= 1
+    assert "retention" not in told
+    assert "this user may not look at its settings" in told["not_known"]["retention"]
 
 
 def test_read_only(make, url, tmp_path):

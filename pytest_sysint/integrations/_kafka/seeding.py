@@ -12,13 +12,11 @@ from pydantic import Field, TypeAdapter
 
 from pytest_sysint.core.errors import CallError, TimedOut
 from pytest_sysint.core.model import Declared
-from pytest_sysint.integrations._kafka.wire import Client, library
+from pytest_sysint.integrations._kafka.wire import STAND_IN, Client, library
 from pytest_sysint.integrations._messages import Deadline, read_seed, read_seed_as
 
 LOG = logging.getLogger(__name__)
 _PAUSE = 0.05
-_STAND_IN = "mockCluster"
-"""How librdkafka's stand-in names its cluster: it cannot be told to create a topic, only asked for it."""
 _EXPECTED = "a list of topics: names, or maps of name, partitions, replicas, config"
 
 
@@ -57,7 +55,7 @@ def create(admin: Client, topics: list[Topic], deadline: Deadline) -> None:
     """
     there = admin.metadata(deadline)
     missing = [topic for topic in topics if topic.name not in there.topics]
-    if str(there.cluster_id).startswith(_STAND_IN):
+    if str(there.cluster_id).startswith(STAND_IN):
         for topic in missing:
             _evoke(admin, topic, deadline)
     elif missing:

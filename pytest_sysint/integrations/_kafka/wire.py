@@ -20,6 +20,9 @@ from pytest_sysint.integrations._tls import Tls, context_for
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
+STAND_IN = "mockCluster"
+"""How librdkafka's stand-in for Kafka names its cluster: it takes no orders, and does not tell what topics are set to.
+"""
 K = TypeVar("K")
 T = TypeVar("T")
 _SERVE = 0.05
