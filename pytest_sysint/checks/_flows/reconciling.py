@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,12 +42,13 @@ class Reconcile:
     def __call__(self, context: Context) -> Outcome:
         """Raises CallError when a side could not be read."""
         values = Source(uuid.uuid4().hex[:8], self.tenant).record(1)
-        entry = self._promise(context, values)
         left = ""
-        try:
-            outcome = self._carry_out(context, values)
-        finally:
-            left = self._clean(context, values, entry)
+        with context.ledger.held() if self.cleanup else nullcontext():
+            entry = self._promise(context, values)
+            try:
+                outcome = self._carry_out(context, values)
+            finally:
+                left = self._clean(context, values, entry)
         if not left:
             return outcome
         told = Assertion(
@@ -141,10 +143,9 @@ class Reconcile:
         """Remove what was put there; why that could not be done, if so. Never raises."""
         if not entry:
             return ""
-        with context.ledger.held():
-            left = "; ".join(filter(None, (_tried(step, values, context) for step in self.cleanup)))
-            if not left:
-                context.ledger.undone(entry, [0])
+        left = "; ".join(filter(None, (_tried(step, values, context) for step in self.cleanup)))
+        if not left:
+            context.ledger.undone(entry, [0])
         return left
 
 

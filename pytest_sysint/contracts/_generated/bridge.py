@@ -92,20 +92,23 @@ class Bridge(BaseAdapter):
         operation = generated(str(request.method), target, _texts(request.headers), body, self.carried)
         if self._one_place:
             operation = operation.model_copy(update={"shown": _document(body)})
-        began = time.monotonic()
-        try:
-            with talking():
-                observation = self._context.perform(operation)
-        except Exception as error:
-            self.last = (operation, Observation())
-            raise Halt(error) from error
-        finally:
-            self._clock.talked(time.monotonic() - began)
+        observation = self._perform(operation)
         self.sent += 1
         self.last = (operation, observation)
         response = self._builder.build_response(request, _raw(observation))
         response.elapsed = timedelta(seconds=observation.phases.get("total", 0.0))
         return response
+
+    def _perform(self, operation: Generated) -> Observation:
+        with talking():
+            began = time.monotonic()
+            try:
+                return self._context.perform(operation)
+            except Exception as error:
+                self.last = (operation, Observation())
+                raise Halt(error) from error
+            finally:
+                self._clock.talked(time.monotonic() - began)
 
     def close(self) -> None:
         """Nothing is held."""

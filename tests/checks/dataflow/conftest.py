@@ -237,18 +237,23 @@ def admission(flows: Flows, care: Care) -> Flows:
 
 
 @pytest.fixture
-def relay() -> Iterator[Callable[..., None]]:
-    """`relay("kafka", url, source, target, "drop")` starts a consumer that passes on what it reads, well or badly."""
+def relay() -> Iterator[Callable[..., Callable[[], int]]]:
+    """`end = relay("kafka", url, source, target, "drop")` starts a consumer that passes on what it reads, or not.
+
+    `end()` stops it, and gives how many messages it has treated badly.
+    """
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str) -> None:
+    def start(*arguments: str) -> Callable[[], int]:
         process = subprocess.Popen(
             [sys.executable, str(RELAY), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
+        return lambda: int(process.communicate(timeout=20)[0])
 
     yield start
     for process in started:
-        process.communicate(timeout=20)
+        if process.poll() is None:
+            process.communicate(timeout=20)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from pytest_sysint.core.records import Result
+from pytest_sysint.core.registry import types
 
+Relay = Callable[..., Callable[[], int]]
 RECORDS = 10_000
 FLOW = """\
   passed-on:
@@ -30,24 +33,26 @@ def bus(flows: Any, real_service: Callable[[str], str]) -> tuple[Any, str, str, 
     url = real_service("kafka")
     name = f"flow-{uuid.uuid4().hex[:8]}"
     topics = [f"{name}-in", f"{name}-out", f"{name}-out.dead"]
-    admin = AdminClient({"bootstrap.servers": url.removeprefix("kafka://")})
-    for future in admin.create_topics([NewTopic(topic, 3, 1) for topic in topics]).values():
-        future.result(30)
+    (flows.folder / "topics.json").write_text(json.dumps([{"name": topic, "partitions": 3} for topic in topics]))
+    cls = types().get("kafka")
+    with closing(cls(cls.settings_model(url=url))) as live:
+        live.seed(flows.folder / "topics.json", 30)
     flows.around = {"bus": f"type: kafka, url: '{url}'"}
     (flows.folder / "keys.csv").write_text("key\n" + "".join(f"resident-{number}\n" for number in range(7)))
     return flows, url, topics[0], topics[1]
 
 
-def travel(bus: tuple[Any, str, str, str], relay: Callable[..., None], fault: str, records: int = RECORDS) -> Result:
+def travel(bus: tuple[Any, str, str, str], relay: Relay, fault: str) -> tuple[Result, int]:
+    """The result, and how many records the relay has really treated so."""
     flows, url, source, target = bus
-    relay("kafka", url, source, target, fault)
-    text = FLOW.replace("RECORDS", str(records)).replace("SOURCE", source).replace("TARGET", target)
+    end = relay("kafka", url, source, target, fault)
+    text = FLOW.replace("RECORDS", str(RECORDS)).replace("SOURCE", source).replace("TARGET", target)
     found: Result = flows.run(text if fault != "drop" else text.replace("within: 60s", "within: 4s"))
-    return found
+    return found, end()
 
 
-def test_ten_thousand_through_a_healthy_relay(bus: Any, relay: Callable[..., None]) -> None:
-    result = travel(bus, relay, "none")
+def test_ten_thousand_through_a_healthy_relay(bus: Any, relay: Relay) -> None:
+    result, _ = travel(bus, relay, "none")
     assert result.status == "passed", result.error_message
     assert {each.name for each in result.assertions} == {
         "refused", "leaked", "lost", "late", "altered", "duplicated", "reordered",
@@ -56,13 +61,12 @@ def test_ten_thousand_through_a_healthy_relay(bus: Any, relay: Callable[..., Non
 
 
 @pytest.mark.parametrize(
-    ("fault", "subject", "count"),
-    [("drop", "lost", 200), ("duplicate", "duplicated", 200), ("alter", "altered", 200), ("swap", "reordered", 199)],
+    ("fault", "subject"),
+    [("drop", "lost"), ("duplicate", "duplicated"), ("alter", "altered"), ("swap", "reordered")],
 )
-def test_ten_thousand_through_a_relay_that_is_broken(
-    bus: Any, relay: Callable[..., None], fault: str, subject: str, count: int
-) -> None:
-    result = travel(bus, relay, fault)
+def test_ten_thousand_through_a_relay_that_is_broken(bus: Any, relay: Relay, fault: str, subject: str) -> None:
+    result, count = travel(bus, relay, fault)
+    assert count == 200 or (fault == "swap" and 190 <= count <= 200)
     failed = bus[0].failed(result)
     # What a short time is allowed for may be late on a busy machine too.
     assert {subject} <= set(failed) <= {subject, *(["late"] if fault == "drop" else [])}
@@ -71,9 +75,7 @@ def test_ten_thousand_through_a_relay_that_is_broken(
     assert failed[subject].endswith(f"and {count - 5} more")
 
 
-def test_what_is_no_json_reaches_the_dead_letters_and_holds_up_nobody(
-    bus: Any, relay: Callable[..., None], tmp_path: Path
-) -> None:
+def test_what_is_no_json_reaches_the_dead_letters_and_holds_up_nobody(bus: Any, relay: Relay, tmp_path: Path) -> None:
     flows, url, source, target = bus
     relay("kafka", url, source, target, "none")
     text = FLOW.replace("RECORDS", "20").replace("SOURCE", source).replace("TARGET", target)
@@ -88,7 +90,7 @@ def test_what_is_no_json_reaches_the_dead_letters_and_holds_up_nobody(
     assert result.metrics["malformed.dead_lettered"] == 3
 
 
-def test_a_dead_letter_place_that_stays_empty_fails(bus: Any, relay: Callable[..., None]) -> None:
+def test_a_dead_letter_place_that_stays_empty_fails(bus: Any, relay: Relay) -> None:
     flows, url, source, target = bus
     relay("kafka", url, source, target, "none")
     text = FLOW.replace("RECORDS", "20").replace("SOURCE", source).replace("TARGET", target)

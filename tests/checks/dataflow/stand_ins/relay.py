@@ -1,7 +1,7 @@
 """A consumer that passes on what it reads, well or badly: python relay.py kafka|rabbitmq URL IN OUT FAULT [EVERY].
 
 FAULT is `none`, `drop`, `duplicate`, `alter` or `swap`; each EVERY-th message is treated so. A message that is no JSON
-goes to OUT.dead. Says `ready` when it reads, and ends when its input is closed.
+goes to OUT.dead. Says `ready` when it reads, and ends when its input is closed, with the number of those treated so.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ class Faults:
     """What becomes of each message."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.treated = 0
         self.held: dict[str, Message] = {}
 
     def passed_on(self, message: Message) -> Iterator[Message]:
         self.count += 1
         key, body = message
         is_bad = self.count % EVERY == 0
+        self.treated += is_bad and FAULT in ("drop", "duplicate", "alter")
         if FAULT == "drop" and is_bad:
             return
         if FAULT == "swap" and is_bad and key not in self.held:
@@ -40,6 +41,7 @@ class Faults:
         if FAULT == "duplicate" and is_bad:
             yield key, body
         if key in self.held:
+            self.treated += 1
             yield self.held.pop(key)
 
     def rest(self) -> Iterator[Message]:
@@ -116,4 +118,6 @@ def wait_for_the_end() -> None:
 
 
 threading.Thread(target=wait_for_the_end, daemon=True).start()
-{"kafka": kafka, "rabbitmq": rabbitmq}[KIND](Faults())
+faults = Faults()
+{"kafka": kafka, "rabbitmq": rabbitmq}[KIND](faults)
+print(faults.treated)
