@@ -17,6 +17,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from pytest_sysint.contracts._generated.library import THROUGH, Tested
 from pytest_sysint.contracts._generated.sending import Generated, carried_by, generated, own_headers, own_parameters
+from pytest_sysint.contracts._generated.turns import turn_of_others
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
 
@@ -91,19 +92,24 @@ class Bridge(BaseAdapter):
         operation = generated(str(request.method), target, _texts(request.headers), body, self.carried)
         if self._one_place:
             operation = operation.model_copy(update={"shown": _document(body)})
-        began = time.monotonic()
         try:
-            observation = self._context.perform(operation)
+            observation = self._perform(operation)
         except Exception as error:
             self.last = (operation, Observation())
             raise Halt(error) from error
-        finally:
-            self._clock.talked(time.monotonic() - began)
         self.sent += 1
         self.last = (operation, observation)
         response = self._builder.build_response(request, _raw(observation))
         response.elapsed = timedelta(seconds=observation.phases.get("total", 0.0))
         return response
+
+    def _perform(self, operation: Generated) -> Observation:
+        with turn_of_others():
+            began = time.monotonic()
+            try:
+                return self._context.perform(operation)
+            finally:
+                self._clock.talked(time.monotonic() - began)
 
     def close(self) -> None:
         """Nothing is held."""
