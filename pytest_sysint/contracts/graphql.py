@@ -23,6 +23,7 @@ from pytest_sysint.contracts._generated.options import (
 )
 from pytest_sysint.contracts._generated.sdl import LIVE, Schema, source_of
 from pytest_sysint.contracts._generated.source import Source
+from pytest_sysint.contracts._generated.turns import WAITING, own_turn
 from pytest_sysint.core.capabilities import Executes
 from pytest_sysint.core.check import Check, Context, Outcome
 from pytest_sysint.core.errors import Mistake, Mistakes
@@ -130,7 +131,9 @@ def _check(
     **more: Any,
 ) -> Check:
     run = _running(value, declared, method, conversations, *arguments)
-    return contract_check(declared, f"graphql {name}", run, title, effect=effect, conversations=conversations, **more)
+    return contract_check(
+        declared, f"graphql {name}", run, title, effect=effect, conversations=conversations, takes=WAITING, **more
+    )
 
 
 def _running(
@@ -139,9 +142,12 @@ def _running(
     """What runs; the library is imported when it does."""
 
     def run(context: Context) -> Outcome:
-        examination = import_module(_RUNNING).EXAMINATION(value.source, value.options, declared.tenant, conversations)
-        outcome: Outcome = getattr(examination, method)(*arguments, context)
-        return outcome
+        with own_turn():
+            examination = import_module(_RUNNING).EXAMINATION(
+                value.source, value.options, declared.tenant, conversations
+            )
+            outcome: Outcome = getattr(examination, method)(*arguments, context)
+            return outcome
 
     return run
 

@@ -23,6 +23,7 @@ from pytest_sysint.contracts._generated.options import (
     require_library,
 )
 from pytest_sysint.contracts._generated.source import Source
+from pytest_sysint.contracts._generated.turns import WAITING, own_turn
 from pytest_sysint.core.capabilities import Requestable
 from pytest_sysint.core.check import Check, Context, Outcome
 from pytest_sysint.core.errors import Mistake, Mistakes
@@ -136,6 +137,7 @@ def _by_operation(value: OpenApi, declared: DeclaredIntegration, document: Docum
                 slug=slug if taken[slug] == 1 else f"{slug}-{taken[slug]}",
                 effect=each.effect,
                 conversations=_OF_ONE,
+                takes=WAITING,
             )
 
 
@@ -148,6 +150,7 @@ def _by_effect(value: OpenApi, declared: DeclaredIntegration) -> Iterator[Check]
             f"each operation of {value.source.where} that {name}, {value.options.examples} requests",
             effect=effect,
             conversations=_OF_ALL,
+            takes=WAITING,
         )
 
 
@@ -159,6 +162,7 @@ def _extra(value: OpenApi, declared: DeclaredIntegration, name: str, title: str,
         title,
         effect=effect,
         conversations=_OF_LINKS,
+        takes=WAITING,
     )
 
 
@@ -176,10 +180,11 @@ def _running(
     """What runs; the library is imported when it does."""
 
     def run(context: Context) -> Outcome:
-        running = import_module(f"{_RUNNING}.openapi")
-        examination = running.EXAMINATION(value.source, value.options, declared.tenant, conversations)
-        outcome: Outcome = getattr(examination, method)(*arguments, context)
-        return outcome
+        with own_turn():
+            running = import_module(f"{_RUNNING}.openapi")
+            examination = running.EXAMINATION(value.source, value.options, declared.tenant, conversations)
+            outcome: Outcome = getattr(examination, method)(*arguments, context)
+            return outcome
 
     return run
 

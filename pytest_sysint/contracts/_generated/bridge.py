@@ -17,7 +17,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from pytest_sysint.contracts._generated.library import THROUGH, Tested
 from pytest_sysint.contracts._generated.sending import Generated, carried_by, generated, own_headers, own_parameters
-from pytest_sysint.contracts._generated.turns import talking
+from pytest_sysint.contracts._generated.turns import turn_of_others
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
 
@@ -92,7 +92,11 @@ class Bridge(BaseAdapter):
         operation = generated(str(request.method), target, _texts(request.headers), body, self.carried)
         if self._one_place:
             operation = operation.model_copy(update={"shown": _document(body)})
-        observation = self._perform(operation)
+        try:
+            observation = self._perform(operation)
+        except Exception as error:
+            self.last = (operation, Observation())
+            raise Halt(error) from error
         self.sent += 1
         self.last = (operation, observation)
         response = self._builder.build_response(request, _raw(observation))
@@ -100,13 +104,10 @@ class Bridge(BaseAdapter):
         return response
 
     def _perform(self, operation: Generated) -> Observation:
-        with talking():
+        with turn_of_others():
             began = time.monotonic()
             try:
                 return self._context.perform(operation)
-            except Exception as error:
-                self.last = (operation, Observation())
-                raise Halt(error) from error
             finally:
                 self._clock.talked(time.monotonic() - began)
 

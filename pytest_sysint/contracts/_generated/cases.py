@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
@@ -33,19 +32,12 @@ from pytest_sysint.contracts._generated.library import (
 _EDGES_LOOKED_AT = 600
 
 
-_WARMING = threading.Lock()
-
-
 @cache
-def _warm_up() -> None:
-    """Have Hypothesis make its tables of characters and constants: seconds, on a machine that has none yet."""
-    settings(1)(hypothesis.given(strategies.text(), strategies.integers())(lambda _, __: None))()
-
-
 def warm_up() -> None:
-    """The same, once: many checks that begin at a time would all make them, and wait for each other while they do."""
-    with _WARMING:
-        _warm_up()
+    """Have Hypothesis make its tables of characters and constants, ahead of any examination's time: it takes seconds on
+    a machine that has none yet.
+    """
+    settings(1)(hypothesis.given(strategies.text(), strategies.integers())(lambda _, __: None))()
 
 
 def examine(

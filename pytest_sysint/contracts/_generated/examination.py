@@ -17,7 +17,6 @@ from pytest_sysint.contracts._generated.finding import Finding, assertions_of
 from pytest_sysint.contracts._generated.library import BaseSchema, Failure, InvalidSchema, Ok, Override, Tested
 from pytest_sysint.contracts._generated.options import Options
 from pytest_sysint.contracts._generated.source import Lists, Source
-from pytest_sysint.contracts._generated.turns import in_turn
 from pytest_sysint.core.check import Context, Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
 from pytest_sysint.core.records import Assertion, Effect
@@ -64,7 +63,6 @@ class Examination(Generic[D, P]):
     tenant: str
     conversations: int
 
-    @in_turn
     def one(self, label: str, context: Context) -> Outcome:
         """Test one operation: an assertion per check.
 
@@ -86,7 +84,6 @@ class Examination(Generic[D, P]):
             short = [judged.cut_short(examiner.bridge.sent, self.options.examples, clock.seconds, self.tenant)]
         return self.outcome(context, examiner, seed, short)
 
-    @in_turn
     def all(self, effect: Effect, context: Context) -> Outcome:
         """Test every chosen operation of that effect: an assertion per operation.
 

@@ -20,7 +20,6 @@ from pytest_sysint.contracts._generated.finding import Finding, assertions_of
 from pytest_sysint.contracts._generated.library import InvalidSchema, Override, ParameterLocation, Tested, bridged
 from pytest_sysint.contracts._generated.links import Walk
 from pytest_sysint.contracts._generated.options import OpenApiOptions, conformance_names
-from pytest_sysint.contracts._generated.turns import in_turn
 from pytest_sysint.core.check import Context, Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
 from pytest_sysint.core.records import Assertion
@@ -58,7 +57,6 @@ def pinned(operation: Tested, values: Mapping[str, Any]) -> Override:
 class OpenApiExamination(Examination[Document, OpenApiOptions]):
     """Tests an API by its OpenAPI document."""
 
-    @in_turn
     def links(self, context: Context) -> Outcome:
         """Walk along the links of the document: an assertion per check.
 
@@ -95,7 +93,6 @@ class OpenApiExamination(Examination[Document, OpenApiOptions]):
             raise broken
         return outcome
 
-    @in_turn
     def methods(self, context: Context) -> Outcome:
         """Try each path with the methods that the document does not name: an assertion per path.
 

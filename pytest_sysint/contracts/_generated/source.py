@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_sysint.contracts._generated.sending import Generated
-from pytest_sysint.contracts._generated.turns import talking
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import Rejected, TimedOut, Unreachable
 from pytest_sysint.core.integration import Observation, Operation
@@ -95,8 +94,7 @@ def fetched_text(context: Context, where: str) -> str:
         CallError: when it cannot be fetched.
 
     """
-    with talking():
-        answer = context.perform(_operation(where, context.integration.settings.url))
+    answer = context.perform(_operation(where, context.integration.settings.url))
     status = answer.facts.get("status")
     if status != 200:
         hint = "check the path, and whether the credentials of the integration may read it"

@@ -1,45 +1,30 @@
-"""One examination thinks at a time; while it waits for an answer, another does.
+"""Examinations take turns: one works while the others wait for their answers.
 
-They share one Python anyway. Hypothesis parses the source of lambdas as it goes, and some versions of Python count the
-depth of that over all threads together: of two that parse at the same time, one may get a SystemError.
+Hypothesis raises the recursion limit of the whole process while it draws, and Python 3.11 breaks off in the middle of
+`ast.parse` when another thread does so. Nothing is lost by it: drawing is work for one processor in any case.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
+WAITING = 60.0
+"""Seconds that a check may spend waiting for its turn, beside its own time."""
 _TURN = threading.Lock()
-_own = threading.local()
-
-
-def in_turn(examine: Callable[P, R]) -> Callable[P, R]:
-    """A function that thinks: it waits for its turn."""
-
-    @wraps(examine)
-    def waiting(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _TURN:
-            _own.turn = True
-            try:
-                return examine(*args, **kwargs)
-            finally:
-                _own.turn = False
-
-    return waiting
 
 
 @contextmanager
-def talking() -> Iterator[None]:
-    """A conversation: whoever has the turn gives it to others meanwhile."""
-    if not getattr(_own, "turn", False):
+def own_turn() -> Iterator[None]:
+    """Work as the only one."""
+    with _TURN:
         yield
-        return
+
+
+@contextmanager
+def turn_of_others() -> Iterator[None]:
+    """Let others work meanwhile; within `own_turn` only."""
     _TURN.release()
     try:
         yield
