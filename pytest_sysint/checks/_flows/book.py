@@ -180,17 +180,17 @@ class Sight:
                     self._judge(at, item)
 
     def _note(self, at: int, moment: float, item: Any, count: int) -> None:
+        is_first = not self.counts[at]
         self.counts[at] += count
         self._arrived(at, moment)
+        if is_first and self.records.is_good(at):
+            self._order(at)  # what is read as it comes, and that alone, tells in which order it came
         self._judge(at, item)
 
     def _arrived(self, at: int, moment: float) -> None:
         self.last = max(self.last, moment)
-        if self.seen_at[at]:
-            return
-        self.seen_at[at] = moment
-        if self.records.is_good(at):
-            self._order(at)
+        if not self.seen_at[at]:
+            self.seen_at[at] = moment
 
     def _order(self, at: int) -> None:
         keys = self.records.order_keys
