@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,17 @@ def test_the_integration_does_the_talking(care_desk: Any, care_api: CareApi, at:
     assert set(tenants) == {"oakwood", None}  # never another tenant's
     assert {each.headers.get("authorization") for each in care_api.seen} >= {f"Bearer {TOKEN}", None}
     assert not any("sysint-" in str(each.headers) for each in care_api.seen)
+
+
+def test_many_at_a_time(care_desk: Any, at: str) -> None:
+    desk = care_desk(at)
+    checks = [check for check in desk.checks({**OPENAPI, "examples": 10}) if check.effect == "read"] * 4
+    with ThreadPoolExecutor(len(checks)) as pool:
+        outcomes = list(pool.map(lambda check: check.run(desk.talk()), checks))
+    assert all(
+        each.severity == "warn" for outcome in outcomes for each in outcome.assertions if each.status == "failed"
+    )
+    assert all(outcome.metrics["own_ms"] > 0 for outcome in outcomes)
 
 
 def test_credentials_in_the_query(desk: Any, tmp_path: Path) -> None:

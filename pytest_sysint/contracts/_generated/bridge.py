@@ -41,6 +41,9 @@ class Timekeeper(Protocol):
 
     def talked(self, seconds: float) -> None: ...
 
+    @property
+    def spent(self) -> float: ...
+
 
 class Bridge(BaseAdapter):
     """Sends what schemathesis prepared as an operation of the integration, and gives the answer back as it wants it.
@@ -52,7 +55,7 @@ class Bridge(BaseAdapter):
         super().__init__()
         self._one_place = one_place
         self._context = context
-        self._clock = clock
+        self.clock = clock
         self._builder = HTTPAdapter()
         self.carried = carried_by(context.integration)
         self.sent = 0
@@ -86,7 +89,7 @@ class Bridge(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Called by the session for each request."""
-        self._clock.tick()
+        self.clock.tick()
         target = "" if self._one_place else _target(str(request.url))
         body = _bytes(request.body)
         operation = generated(str(request.method), target, _texts(request.headers), body, self.carried)
@@ -109,7 +112,7 @@ class Bridge(BaseAdapter):
             try:
                 return self._context.perform(operation)
             finally:
-                self._clock.talked(time.monotonic() - began)
+                self.clock.talked(time.monotonic() - began)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -112,6 +112,7 @@ class Examination(Generic[D, P]):
             findings += judged.found_by(examiner)
             for name, count in examiner.coverage.metrics().items():
                 metrics[name] = metrics.get(name, 0) + count
+        metrics["own_ms"] = round(clock.spent * 1000, 3)
         return judged.outcome_of(context, assertions, findings, metrics=metrics)
 
     def takes(self, names: Iterable[str]) -> bool:
@@ -152,7 +153,12 @@ class Examination(Generic[D, P]):
             assertions,
             judged.found_by(examiner),
             exchanges=examiner.telling.values(),
-            metrics={**examiner.coverage.metrics(), "seed": seed, **(metrics or {})},
+            metrics={
+                **examiner.coverage.metrics(),
+                "seed": seed,
+                "own_ms": round(examiner.bridge.clock.spent * 1000, 3),
+                **(metrics or {}),
+            },
             cause=cause,
             broken_by=last,
         )

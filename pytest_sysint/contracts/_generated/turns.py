@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-WAITING = 60.0
+WAITING = 300.0
 """Seconds that a check may spend waiting for its turn, beside its own time."""
 _TURN = threading.Lock()
 
