@@ -20,7 +20,7 @@ from pytest_sysint.core.integration import Integration, Observation, Operation, 
 from pytest_sysint.core.integration import Settings as BaseSettings
 from pytest_sysint.core.model import Secret
 from pytest_sysint.core.secrets import learn, learn_url, redact, reveal
-from pytest_sysint.integrations._net import any_of, network_rungs, unix_rung
+from pytest_sysint.integrations._net import any_of, network_rungs, too_late, unix_rung
 from pytest_sysint.integrations._postgres import Result, Session, connect
 from pytest_sysint.integrations._postgres_description import SECTIONS, describe
 from pytest_sysint.integrations._postgres_measures import MEASURES
@@ -192,6 +192,8 @@ class PostgreSQL(Integration[Settings]):
                 yield Batch(unique(got.columns), got.rows)
                 if len(got.rows) < BATCH:
                     return
+                if watch.elapsed() > timeout:
+                    raise too_late(self.where, "read", timeout)
         finally:
             session.close()
 

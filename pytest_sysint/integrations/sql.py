@@ -203,6 +203,8 @@ class Sql(Integration[Settings]):
                     yield Batch(columns, [[plain(value) for value in row] for row in rows])
                     if len(rows) < BATCH:
                         return
+                    if watch.elapsed() > timeout:
+                        raise too_late(self.where, "read", timeout)
             finally:
                 connection.close()
 

@@ -38,17 +38,19 @@ def live() -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(params=["postgresql", "sql"])
-def database(request: pytest.FixtureRequest, live: Any, tmp_path: Path) -> Any:
+def database(request: pytest.FixtureRequest, live: Any, tmp_path: Path) -> Iterator[Any]:
     """A database with a table `many` of 5,001 rows."""
     if request.param == "postgresql":
         found = live("postgresql", str(request.getfixturevalue("real_service")("postgresql")))
         found.query("DROP TABLE IF EXISTS many; CREATE TABLE many (n int, word text, day date)", {}, 5)
         found.query("INSERT INTO many SELECT n, 'word ' || n, '2026-01-31' FROM generate_series(1, 5001) AS n", {}, 5)
-        return found
+        yield found
+        found.query("DROP TABLE many", {}, 5)
+        return
     with closing(sqlite3.connect(tmp_path / "x.db")) as db, db:
         db.execute("CREATE TABLE many (n INT, word TEXT, day TEXT)")
         db.executemany("INSERT INTO many VALUES (?, ?, '2026-01-31')", [(n, f"word {n}") for n in range(1, 5002)])
-    return live("sql", f"sqlite:///{tmp_path}/x.db")
+    yield live("sql", f"sqlite:///{tmp_path}/x.db")
 
 
 def stream(integration: Any, query: str, timeout: float = 10, **fields: Any) -> Any:
@@ -108,6 +110,7 @@ def test_nothing_is_written_while_rows_are_read(live: Any, real_service: Any) ->
     database.query("DROP SEQUENCE IF EXISTS sysint_numbers; CREATE SEQUENCE sysint_numbers", {}, 5)
     with pytest.raises((Rejected, Denied), match="read-only"):
         list(stream(database, "SELECT nextval('sysint_numbers')"))
+    database.query("DROP SEQUENCE sysint_numbers", {}, 5)
 
 
 # ---- files ----
