@@ -15,7 +15,8 @@ import pytest
 
 N = 1_000_000
 ALONE = """\
-import json, resource, sys
+import json, re, resource, sys
+from pathlib import Path
 from pytest_sysint.checks._reconcile.compare import Comparer
 from pytest_sysint.checks._reconcile.plan import Field, Plan, Side
 from pytest_sysint.core.integration import Stopwatch
@@ -33,7 +34,9 @@ plan = Plan(Side("files", rows), Side("db", query), (Field("external_id", "exter
 found = Comparer(plan, lambda _: None, Stopwatch(), 180).compare(files, db)
 verdicts = {name: getattr(found, name) for name in ("missing", "unexpected", "different", "duplicated")}
 told = {name: [[key, dict(values)] for key, values in each.examples] for name, each in verdicts.items()}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+status = Path("/proc/self/status")  # ru_maxrss begins with what the parent had
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) if status.exists() else 0
+peak = (peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024
 print(json.dumps({"source": found.source, "target": found.target, "peak": peak, **told}))
 """
 
