@@ -17,13 +17,13 @@ from typing import Any
 from pytest_sysint.checks._flows.plan import Journey, Observer
 from pytest_sysint.checks._flows.steps import Step
 from pytest_sysint.checks._flows.templates import fill, names_in
-from pytest_sysint.checks._flows.values import CORRELATION, Source, Values
+from pytest_sysint.checks._flows.values import BUILT_IN, CORRELATION, Source, Values
 from pytest_sysint.core.errors import CallError
 
 UNSENT, SENDING, ACCEPTED, REFUSED, BROKEN = range(5)
 """How it is with the sending of a record: not tried, on its way, taken, turned away, no answer."""
-_STRAYS = 10_000
-"""How many messages that belong to no known record are remembered: their record may become known later."""
+_STRAYS = 1000
+"""By how many values messages that belong to no known record are remembered, where their record may be known later."""
 _TEXTS = 20
 """Of how many records it is kept in words what is wrong with them."""
 
@@ -109,12 +109,16 @@ class Sight:
     """Why it cannot see."""
     last: float = 0.0
     """When it saw something new last."""
+    _may_be_known_later: bool = False
+    """Records are recognised by what is captured of them: a message may be here before its record is known."""
     _known: dict[str, int] = field(default_factory=dict)
     _strays: OrderedDict[str, tuple[float, list[Any]]] = field(default_factory=OrderedDict)
     _furthest: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
+        named = names_in(self.observer.by)
+        self._may_be_known_later = not all(name in BUILT_IN or name == CORRELATION or "." in name for name in named)
         self.seen_at = array("d", bytes(8 * len(self.records)))
         self.counts = array("I", bytes(4 * len(self.records)))
 
@@ -147,7 +151,7 @@ class Sight:
                 self._note(at, moment, item, 1)
                 return
             self.foreign += 1
-            if found is not None and isinstance(found, (str, int)):
+            if self._may_be_known_later and isinstance(found, (str, int)):
                 self._strays.setdefault(str(found), (moment, []))[1].append(item)
                 if len(self._strays) > _STRAYS:
                     self._strays.popitem(last=False)

@@ -82,13 +82,22 @@ class Lookout(ABC):
     def _ask(self, operation: Operation) -> Observation | None:
         """What is there now; None when there was no answer, which is tried again while there is time."""
         try:
-            observation = self.context.perform(operation, self.observer.step.on)
+            observation = self._perform(operation)
         except CallError as error:
             self.sight.trouble = error
             if not (error.transient or self.sight.asked):
                 raise
             return None
         self.sight.asked += 1
+        return observation
+
+    def _perform(self, operation: Operation) -> Observation:
+        """Carry it out. The budget of the check is that of its source: what is asked of others is not counted."""
+        on = self.observer.step.on
+        if on == self.book.journey.send.on:
+            return self.context.perform(operation)
+        observation = operation.perform(self.context.other(on), self.context.timeout)
+        self.context.note(observation.exchange)
         return observation
 
     def _items(self, observation: Observation) -> list[Any]:

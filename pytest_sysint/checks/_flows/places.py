@@ -12,8 +12,6 @@ from pytest_sysint.expectations.subjects import Subject, subject
 from pytest_sysint.expectations.verdicts import MISSING, Many
 
 _STEP = re.compile(r"\.(?P<name>[A-Za-z_][\w-]*)|\[(?P<index>\d+)\]|\['(?P<quoted>[^'\\]+)'\]")
-_MESSAGE = frozenset({"payload", "key", "headers"})
-"""What a message has, see `core.capabilities.Consumes`."""
 
 Steps = tuple["str | int", ...]
 
@@ -79,6 +77,9 @@ class Place:
         payload = item["payload"] if message else item
         if self.steps is not None:
             return _follow(payload, self.steps)
+        if self.written.isidentifier():
+            own = item if message and self.written in item else payload
+            return own.get(self.written) if isinstance(own, dict) else None
         assert self.subject is not None
         facts = payload if isinstance(payload, Mapping) else {}
         if message:
@@ -90,17 +91,18 @@ class Place:
 
 
 def _follow(value: Any, steps: Steps) -> Any:
+    # Plain JSON values, looked at once for each message: the check for the class itself is the fast one.
     for step in steps:
         if isinstance(step, str):
-            value = value.get(step) if isinstance(value, Mapping) else None
+            value = value.get(step) if isinstance(value, dict) else None
         else:
             value = value[step] if isinstance(value, list) and step < len(value) else None
     return value
 
 
 def is_message(item: Any) -> bool:
-    """Whether it is a message with its key and headers, and not a bare payload."""
-    return isinstance(item, Mapping) and item.keys() >= _MESSAGE
+    """Whether it is a message with its key and headers (see `core.capabilities.Consumes`), and not a bare payload."""
+    return isinstance(item, dict) and "payload" in item and "headers" in item and "key" in item
 
 
 def texts_in(value: Any) -> Iterator[str]:

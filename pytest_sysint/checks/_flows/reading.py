@@ -18,6 +18,7 @@ from pytest_sysint.checks._flows.subjects import read_expect
 from pytest_sysint.checks._flows.templates import names_in
 from pytest_sysint.checks._flows.values import BUILT_IN, CORRELATION, PER_RECORD, SYNTHETIC, Source, unknown
 from pytest_sysint.core.capabilities import Queryable, Watchable
+from pytest_sysint.core.check import CHECK_KEYS
 from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.declaration.claims import Around
 from pytest_sysint.declaration.explain import Gathered, came, choose, read_model
@@ -32,6 +33,9 @@ Path = tuple["str | int", ...]
 PARTS = ("send", "observe", "malformed", "cleanup")
 _DOCUMENTS = (".json", ".yaml", ".yml")
 _ONCE = frozenset({"run", "tenant", "now"})
+_OF_THE_FLOW = CHECK_KEYS - {"expect"}
+_OF_ONE_READING = ("count", "from", "wait")
+"""Fields of operations that bring so many messages, of which there is no talk where all are read as they come."""
 
 
 def under(path: Path, read: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
@@ -128,6 +132,7 @@ class _Reader:
         if isinstance(body, str) and body.endswith(_DOCUMENTS) and "{" not in body:
             raw[BODY] = under((BODY,), read_document, body, self.around.folder)
         wrong = unknown(raw, columns=columns, more={CORRELATION, *self.captured})
+        wrong += [Mistake((key,), "stands at the flow itself, and not here") for key in raw if key in _OF_THE_FLOW]
         if wrong:
             raise Mistakes(*wrong)
         values = Source("0" * 8, self.around.tenant, self.token, self.rows).record(1)
@@ -260,6 +265,10 @@ class _Reader:
             if names_in(step.raw) - _ONCE:
                 said = f"'{step.title}' is read for all records at once: `match` tells them apart, no placeholder"
                 raise Mistakes(Mistake((), said))
+            beside = [key for key in step.raw if key in _OF_ONE_READING]
+            if beside:
+                said = "has no meaning here: messages are read as they come, from before the first record is sent"
+                raise Mistakes(*(Mistake((key,), said) for key in beside))
             return "watch"
         if keys.match:
             return "sweep"

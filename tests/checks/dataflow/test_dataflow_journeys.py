@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from pytest_sysint.checks._flows.book import Book
 from pytest_sysint.checks._flows.values import Source, nhs_number
+from pytest_sysint.engine.plan import Selection, checks_of
 
 OBSERVE = """\
     observe: [{on: db, query: "SELECT * FROM residents WHERE external_id = :correlation", within: 20s}]
@@ -186,6 +189,27 @@ def test_what_takes_the_source_away_is_told_as_what_it_is(admission: Any) -> Non
     result = admission.run(flow + OBSERVE)
     assert (result.status, result.rung) == ("failed", "tcp")
     assert "refused the connection" in result.error_message
+
+
+def test_many_records_take_little_memory(admission: Any) -> None:
+    flow = (
+        "  f:\n    records: 20000\n    send: {to: api, request: POST /residents, json: {}, correlate: $.externalId}\n"
+    )
+    declaration = admission.declare(flow + OBSERVE)
+    ((_, check),) = checks_of(declaration, "dataflow", "api", Selection())
+    tracemalloc.start()
+    try:
+        book = Book(check.run.journey, check.run.journey.source("0a1b2c3d", "shared"))  # type: ignore[attr-defined]
+        (sight,) = book.sights
+        for at in range(20_000):
+            book.prepare(at)
+            sight.take(book.records.token(at), {"externalId": "x" * 1000}, 1.0)
+            sight.take(f"foreign-{at}", {"externalId": "y" * 1000}, 1.0)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(sight.counts) == 20_000
+    assert held < 8 * 2**20, f"{held / 2**20:.0f} MiB"
 
 
 @pytest.mark.parametrize("number", [0, 1, 8, 9, 899_999, 900_000, 2**32])

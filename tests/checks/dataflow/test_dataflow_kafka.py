@@ -102,3 +102,27 @@ def test_a_dead_letter_place_that_stays_empty_fails(bus: Any, relay: Relay) -> N
     failed = flows.failed(flows.run(text))
     assert set(failed) == {"malformed.dead_lettered", "malformed.leaked"}
     assert "malformed.dead_lettered was 0, expected 1" in failed["malformed.dead_lettered"]
+
+
+def test_what_the_source_made_may_be_what_a_message_is_known_by(bus: Any, relay: Relay, care: Any) -> None:
+    flows, url, source, target = bus
+    relay("kafka", url, source, target, "none")
+    cls = types().get("kafka")
+    with closing(cls(cls.settings_model(url=url))) as live:
+
+        def tell(number: int) -> None:
+            """Like an outbox that is quicker than the answer: the message is there before its record is known."""
+            token = care.received[number - 1]["externalId"]
+            live.publish(target, {"resident": f"srv-{token}", "n": number}, key=None, headers={}, timeout=10)
+
+        care.on_receive = tell
+        flows.around["api"] = f"type: rest, url: '{care.url}'"
+        result = flows.run(f"""\
+  by-its-id:
+    records: 30
+    send: {{to: api, request: POST /residents, json: {{}}, correlate: $.externalId, capture: {{id: $.id}}}}
+    observe: [{{on: bus, consume: {target}, match: $.resident, by: "{{id}}", within: 20s, map: {{n: ">= 1"}}}}]
+    settle: 50ms
+""")
+    assert result.status == "passed", result.error_message
+    assert result.metrics["bus.seen"] == 30
