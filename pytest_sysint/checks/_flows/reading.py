@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from pytest_sysint.checks._flows.keys import Correlate, FlowKeys, MalformedKeys, ObserveKeys, SendKeys
 from pytest_sysint.checks._flows.mapping import read_map
-from pytest_sysint.checks._flows.places import Place, plain_steps, put, remove
+from pytest_sysint.checks._flows.places import Place
 from pytest_sysint.checks._flows.plan import ANYWHERE, Journey, Malformed, Mode, Observer
 from pytest_sysint.checks._flows.rows import columns_of, read_document, read_rows
+from pytest_sysint.checks._flows.spoiling import spoil
 from pytest_sysint.checks._flows.steps import BODY, CONTENTS, Sample, Step, read_step, takes
 from pytest_sysint.checks._flows.subjects import read_expect
 from pytest_sysint.checks._flows.templates import names_in
@@ -316,23 +317,7 @@ class _Reader:
 
     def _spoilt(self, good: Step, keys: MalformedKeys, rest: Mapping[str, Any]) -> Step:
         """The operation that sends a malformed record: the good one, with what is said to be different."""
-        raw = {**good.raw, **rest}
-        if any(key in rest for key in CONTENTS):
-            raw = {key: value for key, value in raw.items() if key in rest or key not in CONTENTS}
-        if (keys.set or keys.remove) and BODY not in raw:
-            raise Mistakes(Mistake(("set" if keys.set else "remove",), "there is no `json:` to change"))
-        for name, written in [*(("set", path) for path in keys.set), *(("remove", path) for path in keys.remove)]:
-            steps = plain_steps(written) if written.startswith("$") else None
-            if not steps:
-                raise Mistakes(Mistake((name,), f"'{written}' is no path to one place in the body"))
-            try:
-                raw[BODY] = put(raw[BODY], steps, keys.set[written]) if name == "set" else remove(raw[BODY], steps)
-            except LookupError:
-                raise Mistakes(Mistake((name,), f"'{written}' leads nowhere in the body that is sent")) from None
-        if raw == good.raw:
-            raise Mistakes(
-                Mistake((), "is no different from the others: say what is wrong by `set`, `remove` or `text`")
-            )
+        raw = spoil(good.raw, keys, rest)
         cls = self.around.type_of(good.on)
         token = good.token if BODY in raw and isinstance(raw[BODY], Mapping) else None
         if token is not None and (token.written in keys.set or token.written in keys.remove):
