@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_sysint.contracts._check import contract_check
+from pytest_sysint.contracts._generated.loading import running
 from pytest_sysint.contracts._generated.options import (
     Options,
     graphql_names,
@@ -37,7 +37,6 @@ from pytest_sysint.declaration.words import suggest
 
 Type = type[Integration[Any]]
 
-_RUNNING = "pytest_sysint.contracts._generated.graphql"
 _OF_ONE = 3
 _OF_ALL = 12
 _GROUPS: tuple[tuple[str, Effect], ...] = (("queries", "read"), ("mutations", "write"))
@@ -95,7 +94,7 @@ class GraphqlForm:
 
 
 def _load(document: Schema) -> Any:
-    return import_module(_RUNNING).load(document)
+    return running("graphql").load(document)
 
 
 def _refuse_unused(options: Options, schema: Schema) -> None:
@@ -143,9 +142,7 @@ def _running(
 
     def run(context: Context) -> Outcome:
         with own_turn():
-            examination = import_module(_RUNNING).EXAMINATION(
-                value.source, value.options, declared.tenant, conversations
-            )
+            examination = running("graphql").EXAMINATION(value.source, value.options, declared.tenant, conversations)
             outcome: Outcome = getattr(examination, method)(*arguments, context)
             return outcome
 

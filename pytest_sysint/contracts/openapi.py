@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_sysint.contracts._check import contract_check
 from pytest_sysint.contracts._generated.document import Document, parameter_names, source_of
+from pytest_sysint.contracts._generated.loading import running
 from pytest_sysint.contracts._generated.options import (
     OpenApiOptions,
     conformance_names,
@@ -37,7 +37,6 @@ from pytest_sysint.declaration.words import suggest
 
 Type = type[Integration[Any]]
 
-_RUNNING = "pytest_sysint.contracts._generated"
 _OF_ONE = 3
 _OF_ALL = 12
 _OF_LINKS = 6
@@ -96,7 +95,7 @@ class OpenApiForm:
 
 
 def _load(document: Document) -> Any:
-    return import_module(f"{_RUNNING}.openapi").load(document)
+    return running("openapi").load(document)
 
 
 def _refuse_unused(options: OpenApiOptions, document: Document) -> None:
@@ -181,8 +180,7 @@ def _running(
 
     def run(context: Context) -> Outcome:
         with own_turn():
-            running = import_module(f"{_RUNNING}.openapi")
-            examination = running.EXAMINATION(value.source, value.options, declared.tenant, conversations)
+            examination = running("openapi").EXAMINATION(value.source, value.options, declared.tenant, conversations)
             outcome: Outcome = getattr(examination, method)(*arguments, context)
             return outcome
 
