@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_sysint.core.capabilities import Sampling
+from pytest_sysint.core.description import Description
 from pytest_sysint.core.errors import Denied, Rejected, TimedOut, Unreachable
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
 from pytest_sysint.integrations._net import network_rungs
+from pytest_sysint.integrations._rabbitmq.description import SECTIONS, describe
 from pytest_sysint.integrations._rabbitmq.link import Link
-from pytest_sysint.integrations._rabbitmq.management import queue_details
+from pytest_sysint.integrations._rabbitmq.management import managed, queue_details
 from pytest_sysint.integrations._rabbitmq.native import close_blocking, open_blocking, strange_greeting
 from pytest_sysint.integrations._rabbitmq.operations import OPERATIONS, Sample
 from pytest_sysint.integrations._rabbitmq.reading import FORGET, Reading
@@ -44,6 +46,7 @@ class RabbitMQ(Integration[Settings]):
     driver = "pika"
     operations = OPERATIONS
     recipes = RECIPES
+    sections = SECTIONS
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
@@ -144,9 +147,7 @@ class RabbitMQ(Integration[Settings]):
             return f"{_text(said.get('product', 'AMQP broker'))} {_text(said.get('version', ''))}".strip()
 
     def _read(self, timeout: float) -> str:
-        deadline = Deadline(timeout)
-        with self._talk(_READ, deadline) as talk:
-            talk.call("exchange_declare", deadline, exchange=_ALWAYS_THERE, passive=True)
+        self.exchange_is_there(_ALWAYS_THERE, timeout)
         return f"exchange {_ALWAYS_THERE} is there"
 
     def publish(
@@ -332,6 +333,35 @@ class RabbitMQ(Integration[Settings]):
         """
         found = queue_details(self.settings, self.access, name, Deadline(timeout))
         return found.get("messages_unacknowledged")
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """Queues, exchanges and bindings of the vhost, but for those that are always there.
+
+        Raises:
+            CallError: when the management API is not declared, does not answer or refuses: AMQP lists nothing.
+
+        """
+        return {name: describe(self, name, timeout) for name in sections}
+
+    def managed(self, path: str, timeout: float) -> Any:
+        """What the management API says at a path below `/api`, in which `{vhost}` stands for ours.
+
+        Raises:
+            CallError: when it is not declared, does not answer or refuses.
+
+        """
+        return managed(self.settings, self.access, path, Deadline(timeout))
+
+    def exchange_is_there(self, name: str, timeout: float) -> None:
+        """Nothing; AMQP tells no more of an exchange.
+
+        Raises:
+            Rejected: code 404, when there is none of that name.
+
+        """
+        deadline = Deadline(timeout)
+        with self._talk(_READ, deadline) as talk:
+            talk.call("exchange_declare", deadline, exchange=name, passive=True)
 
     def seed(self, path: Any, timeout: float) -> None:
         """Declare the exchanges, queues and bindings of a definitions file (JSON, as RabbitMQ exports it, or YAML)."""

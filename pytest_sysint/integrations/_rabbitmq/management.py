@@ -28,27 +28,44 @@ def queue_details(settings: Settings, access: Access, name: str, deadline: Deadl
         CallError: when it is not declared, does not answer, or refuses.
 
     """
+    found = managed(settings, access, f"queues/{{vhost}}/{quote(name, safe='')}", deadline, f"the queue '{name}'")
+    if not isinstance(found, dict):
+        raise _garbled(settings.management_url)
+    return found
+
+
+def managed(settings: Settings, access: Access, path: str, deadline: Deadline, asked: str = "") -> Any:
+    """What the management API says at a path, in which `{vhost}` stands for ours: a map, or a list of maps.
+
+    Raises:
+        CallError: when it is not declared, does not answer, or refuses.
+
+    """
     if not settings.management_url:
         raise Rejected(
             "AMQP does not tell this; only the management API does",
             hint="enable the plugin `rabbitmq_management` and declare `management_url: http://host:15672`",
         )
     learn_url(settings.management_url)
-    path = f"/api/queues/{quote(access.vhost, safe='')}/{quote(name, safe='')}"
-    url = settings.management_url.rstrip("/") + path
+    where = path.replace("{vhost}", quote(access.vhost, safe=""))
+    url = f"{settings.management_url.rstrip('/')}/api/{where}"
     answer = _get(url, settings, access, deadline)
     if answer.status_code != httpx.codes.OK:
         kind, hint = _STATUS.get(answer.status_code, (Rejected, "see the broker's log"))
         code = str(answer.status_code)
-        raise kind(f"the management API answered {code} for the queue '{name}'", code=code, hint=hint)
+        raise kind(f"the management API answered {code} for {asked or where}", code=code, hint=hint)
     try:
         found = answer.json()
     except ValueError:
         found = None
-    if not isinstance(found, dict):
-        hint = "is `management_url` the management API of RabbitMQ?"
-        raise Garbled(f"{redact(url)} answered something else than JSON", rung="read", hint=hint)
+    if not isinstance(found, (dict, list)):
+        raise _garbled(url)
     return found
+
+
+def _garbled(url: str) -> Garbled:
+    hint = "is `management_url` the management API of RabbitMQ?"
+    return Garbled(f"{redact(url)} answered something else than JSON", rung="read", hint=hint)
 
 
 def _get(url: str, settings: Settings, access: Access, deadline: Deadline) -> httpx.Response:
