@@ -71,10 +71,10 @@ class Served:
 
     def close(self):
         async def end():
-            self.acceptor.close()
             self.over.set()
-            for _ in range(20):  # who was let in just now is known after a few rounds of the loop
+            for _ in range(20):  # asyncio loses a connection that it took just before its server was closed
                 await asyncio.sleep(0)
+            self.acceptor.close()
             for connection in self.connections:
                 connection.close()
             for connection in self.connections:
