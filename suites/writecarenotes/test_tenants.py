@@ -11,6 +11,7 @@ FIRST = {"oakwood": "OAK-0001", "elmhurst": "ELM-0001"}
 
 
 @pytest.mark.critical
+@pytest.mark.sysint(ids=["residents-db"])
 def test_the_database_shows_a_session_its_own_rows_only(postgresql_integration: Any) -> None:
     """By the policies of the schema, whatever the query says."""
     tenant = postgresql_integration.tenant
