@@ -18,6 +18,7 @@ from pytest_sysint.session import card
 from pytest_sysint.session.companions import tell_allure
 from pytest_sysint.session.state import STATE, State
 
+_WARNINGS_ARE_SHOWN = pytest.mark.filterwarnings("default")
 CATEGORIES = ("database", "api", "message_queue", "file_system", "external_service", "internal_service")
 
 
@@ -110,6 +111,8 @@ class CheckItem(pytest.Item):
         self.check = check
         for word in dict.fromkeys((check.kind, declared.category, declared.type, check.severity)):
             self.add_marker(word)
+        # The engine's threads run under the filters of whichever item pytest is at: a library that warns is no verdict.
+        self.add_marker(_WARNINGS_ARE_SHOWN)
         # pytest's own JUnit report shows these as properties.
         self.user_properties += [
             ("integration", check.integration_id),

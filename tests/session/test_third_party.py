@@ -7,6 +7,7 @@ from typing import Any
 TYPE = """
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class Notebook(Integration[NotebookSettings]):
         return f"{len(list(self.client.iterdir()))} pages"
 
     def read(self, page: str) -> str:
+        if page == "old":
+            warnings.warn("notebooks are old", DeprecationWarning, stacklevel=1)
         return (self.client / page).read_text()
 
 
@@ -92,3 +95,22 @@ integrations:
     mistaken = project.path / "sysint.yaml"
     mistaken.write_text(mistaken.read_text().replace("owner_name", "owner_nmae"))
     assert "did you mean 'owner_name'" in project.run().stdout.str()
+
+
+def test_a_warning_of_a_library_fails_no_check(project: Any) -> None:
+    install(project)
+    (project.path / "notes").mkdir()
+    (project.path / "notes" / "old").write_text("hello")
+    project.pytester.makeini("[pytest]\nfilterwarnings = error")
+    project.declare(
+        f"""sysint: 1
+integrations:
+  notes:
+    type: notebook
+    url: notebook://{project.path}/notes
+    health: [{{name: old page, page: old, expect: {{$.text: hello}}}}]
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(passed=2, warnings=1)
+    assert "notebooks are old" in result.stdout.str()
