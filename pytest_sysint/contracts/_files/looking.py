@@ -15,7 +15,8 @@ from pytest_sysint.contracts._files.stream import Flaw, Source
 from pytest_sysint.core.integration import Observation, Operation, Stopwatch, exchange
 from pytest_sysint.core.units import show
 
-_CHECKSUM_ROOM = 64 * 1024
+_CHECKSUM_ROOM = 2**20
+"""A list of the checksums of some ten thousand files."""
 _EXTRA_KEPT = 50
 
 
@@ -58,7 +59,7 @@ def _told(look: Look) -> str:
         return "there is no such file"
     parts = [f"{show(look.size, 'size')}, {look.sheet.rows:,} rows"]
     if look.sheet.names is not None:
-        parts.append(f"columns: {', '.join(look.sheet.names)}")
+        parts.append(f"columns: {', '.join(look.sheet.shown(look.sheet.names))}")
     if look.flaw is not None:
         parts.append(look.flaw.message)
     return "\n".join(parts)

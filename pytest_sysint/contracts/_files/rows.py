@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import Any
 
+from pytest_sysint.contracts._files.outline import outline
 from pytest_sysint.contracts._files.settings import FileKeys, Trailer
 from pytest_sysint.contracts._files.stream import Flaw, Source, decoded, lines, unpacked
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.expectations.subjects import subject
-from pytest_sysint.expectations.values import number, show
+from pytest_sysint.expectations.values import is_integral, number
 from pytest_sysint.expectations.verdicts import MISSING, Many
 
 _BATCH = 4096
 _EXAMPLES = 3
+_NO_COUNT = 10**9
+"""So large a number counts no rows: it is some value of the last one, such as somebody's NHS number."""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,7 @@ class Faults:
         """Count one."""
         self.count += 1
         if len(self.shown) < _EXAMPLES:
-            self.shown.append(where if value is MISSING else f"{where}: {show(value, 60)}")
+            self.shown.append(where if value is MISSING else f"{where}: {outline(value)}")
 
     def __str__(self) -> str:
         more = ", ..." if self.count > len(self.shown) else ""
@@ -45,13 +48,19 @@ class Sheet:
 
     names: list[str] | None = None
     """The columns, where the file names them for all rows."""
+    headless: bool = False
+    """Whether the line that should name the columns names none of those declared: it may be a row, about people."""
     rows: int = 0
     ragged: Faults = field(default_factory=Faults)
     """Rows that have more or fewer values than there are columns, or are no maps."""
     trailer_says: int | None = None
-    trailer_line: str | None = None
-    """What stands where the trailer should, as far as it was found."""
+    trailer_seen: str = "nothing"
+    """How what stands where the trailer should looks."""
     header_lines: int = 0
+
+    def shown(self, names: list[str]) -> list[str]:
+        """Names of columns as they may be told."""
+        return [outline(name) for name in names] if self.headless else names
 
 
 Row = tuple[str, dict[str, Any]]
@@ -97,6 +106,7 @@ def _separated(texts: Iterator[str], keys: FileKeys, sheet: Sheet, names: list[s
     )
     records = _records(reader)
     sheet.names = names if not keys.header else _header(next(records, (0, None))[1], sheet)
+    sheet.headless = keys.header and not set(names) & set(sheet.names)
     width = len(sheet.names)
     for line, values in records:
         sheet.rows += 1
@@ -108,9 +118,10 @@ def _separated(texts: Iterator[str], keys: FileKeys, sheet: Sheet, names: list[s
 def _header(values: list[str] | None, sheet: Sheet) -> list[str]:
     if values is None:
         raise Flaw("format", "it is empty: there is no header that names the columns")
-    twice = next((name for index, name in enumerate(values) if name in values[:index]), None)
+    twice = next((index for index, name in enumerate(values) if name in values[:index]), None)
     if twice is not None:
-        raise Flaw("format", f"the header names the column '{twice}' twice")
+        first = values.index(values[twice])
+        raise Flaw("format", f"the header names column {twice + 1} as column {first + 1}: one name stands there twice")
     sheet.header_lines = 1
     return values
 
@@ -163,7 +174,7 @@ def _document(texts: Iterable[str], keys: FileKeys, sheet: Sheet) -> Iterator[Ro
     found = _at(keys.records, document) if keys.records else document
     rows = list(found) if isinstance(found, Many) else found
     if not isinstance(rows, list):
-        seen = "nothing" if found is MISSING else show(found, 60)
+        seen = "nothing" if found is MISSING else outline(found)
         raise Flaw("format", f"expected a list of rows at {keys.records or '$'}, and there is {seen}")
     for index, value in enumerate(rows):
         yield from _map(value, f"row {index + 1:,}", sheet)
@@ -191,11 +202,25 @@ def _parquet(chunks: Iterable[bytes], sheet: Sheet) -> Iterator[Row]:
             file = parquet.ParquetFile(kept)
             sheet.names = list(file.schema_arrow.names)
             for batch in file.iter_batches(batch_size=_BATCH):
-                for values in batch.to_pylist():
+                for values in _microseconds(batch).to_pylist():
                     sheet.rows += 1
                     yield f"row {sheet.rows:,}", values
         except (pa.ArrowException, OSError) as error:
             raise Flaw("format", f"it is no Parquet file: {str(error).splitlines()[0]}") from None
+        except (ValueError, OverflowError):  # their texts hold the value
+            said = f"after row {sheet.rows:,} stands a value that cannot be read, such as a year beyond 9999"
+            raise Flaw("format", said) from None
+
+
+def _microseconds(batch: Any) -> Any:
+    """Times of nanoseconds without what Python's own times cannot hold."""
+    import pyarrow as pa
+
+    schema = batch.schema
+    for index, column in enumerate(schema):
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+            schema = schema.set(index, column.with_type(pa.timestamp("us", column.type.tz)))
+    return batch if schema is batch.schema else pa.Table.from_batches([batch]).cast(schema, safe=False)
 
 
 def _without_trailer(
@@ -214,7 +239,8 @@ def _without_trailer(
     line = held[0].rstrip("\r\n") if held else ""
     if not _counted(_by_pattern(trailer.pattern, line) if trailer.pattern else counted_by(line), sheet):
         yield from held
-    sheet.trailer_line = line
+    if line:
+        sheet.trailer_seen = outline(line)
 
 
 def _by_pattern(pattern: str, line: str) -> Any:
@@ -224,7 +250,8 @@ def _by_pattern(pattern: str, line: str) -> Any:
 
 def _counted(said: Any, sheet: Sheet) -> bool:
     """Keep what the trailer says, when it is a number."""
-    sheet.trailer_line = "nothing" if said is MISSING or said is None else show(said, 60)
     found = None if said is MISSING else number(said)
-    sheet.trailer_says = int(found) if found is not None and int(found) == found else None
-    return sheet.trailer_says is not None
+    sheet.trailer_seen = "nothing" if said is MISSING or said is None else outline(said)
+    counts = found is not None and is_integral(found) and 0 <= found < _NO_COUNT
+    sheet.trailer_says = int(found) if found is not None and counts else None
+    return counts

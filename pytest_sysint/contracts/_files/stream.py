@@ -79,11 +79,10 @@ def too_large(limit: int) -> Flaw:
 
 def unpacked(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
     """What is packed by gzip, in one part or in several."""
-    unpack, size, begun = zlib.decompressobj(31), 0, False
+    unpack, size, whole = zlib.decompressobj(31), 0, False
     for chunk in chunks:
         rest = chunk
         while rest:
-            begun = True
             try:
                 content = unpack.decompress(rest, _CHUNK)
             except zlib.error as error:
@@ -92,10 +91,10 @@ def unpacked(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
             if size > limit:
                 raise too_large(limit)
             yield content
-            rest = unpack.unconsumed_tail
-            if unpack.eof:
-                rest, unpack, begun = unpack.unused_data, zlib.decompressobj(31), False
-    if begun and not unpack.eof:
+            rest, whole = unpack.unconsumed_tail, unpack.eof
+            if whole:
+                rest, unpack = unpack.unused_data, zlib.decompressobj(31)
+    if not whole:
         raise Flaw("compression", "it ends before what is packed in it does")
 
 

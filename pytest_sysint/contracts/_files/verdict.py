@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_sysint.contracts._files.columns import ColumnPromise
 from pytest_sysint.contracts._files.looking import Look
+from pytest_sysint.contracts._files.rows import Sheet
 from pytest_sysint.contracts._files.settings import FileKeys
 from pytest_sysint.core.errors import nearest
 from pytest_sysint.core.integration import Observation
@@ -77,18 +78,19 @@ class FileVerdict:
             message = f"{path}: {ragged.count:,} rows are out of shape: {ragged}" if ragged.count else "every row fits"
             yield self._say("shape", not ragged.count, message, "every row fits the columns", ragged.count)
         if names is not None:
-            yield from self._missing(names, path)
+            yield from self._missing(look.sheet, names, path)
         if self._columns and (whole or look.extra) and self._keys.extra_columns != "ignore":
-            yield self._extra(look.extra, path)
+            yield self._extra(look.sheet.shown(look.extra), path)
         if self._keys.ordered and names is not None:
             yield self._order(names, path)
 
-    def _missing(self, names: list[str], path: str) -> Iterator[Assertion]:
+    def _missing(self, sheet: Sheet, names: list[str], path: str) -> Iterator[Assertion]:
+        there = f"{'is its first line a header? ' if sheet.headless else ''}there is: {_listed(sheet.shown(names))}"
         for column in self._columns:
             if column.keys.required and column.name not in names and not column.name.startswith("$"):
                 guess = nearest(column.name, names)
                 ask = f", did you mean '{guess}'?" if guess else ""
-                message = f"{path} has no column '{column.name}'{ask} (there is: {_listed(names)})"
+                message = f"{path} has no column '{column.name}'{ask} ({there})"
                 yield self._say(f"columns.{column.name}", False, message, "there in every row", "not there")
 
     def _extra(self, extra: list[str], path: str) -> Assertion:
@@ -119,8 +121,7 @@ class FileVerdict:
         if unknown:
             return self._say("trailer", False, unknown, "the number of rows", None)
         if sheet.trailer_says is None:
-            seen = sheet.trailer_line or "nothing"
-            message = f"{path} has no trailer that says how many rows there are; there stands {seen}"
+            message = f"{path} has no trailer that says how many rows there are; there stands {sheet.trailer_seen}"
             return self._say("trailer", False, message, counted, None)
         held = sheet.trailer_says == counted
         message = f"the trailer of {path} says {sheet.trailer_says:,}, and there are {counted:,}"
