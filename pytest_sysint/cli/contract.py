@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.cli._command import Command
@@ -15,7 +15,7 @@ from pytest_sysint.cli._paths import declarations_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_sysint.contracts._drift import Difference
+    from pytest_sysint.contracts._drift import Difference, Unknown
     from pytest_sysint.declaration import Declaration, DeclaredIntegration
     from pytest_sysint.engine.connections import Connections
 
@@ -97,7 +97,7 @@ def _written(declared: DeclaredIntegration, connections: Connections) -> list[st
 
     contract = _snapshot(declared)
     file: Path = contract.file
-    now = _described(declared, connections, contract.keys.sections)
+    now, unknown = _described(declared, connections, contract.keys.sections)
     if not any(now.values()):
         hint = "is it the right one, and was it migrated? Without a url an empty one is started, see `provision:`"
         raise UsageError("it holds nothing that could be recorded", hint=hint)
@@ -105,13 +105,14 @@ def _written(declared: DeclaredIntegration, connections: Connections) -> list[st
     way = connections.way(declared.id)
     shown = f"{declared.id}{'' if way == 'existing' else f' ({way})'}: {os.path.relpath(file)}"
     holds = f"({counted(now)})"
+    lacking = [f"  ? not known, and not recorded: {way}: {why}" for way, why in _told(unknown)]
     if json.dumps(before) == json.dumps(now):  # the order counts too
-        return [f"{shown}: as it was {holds}"]
+        return [f"{shown}: as it was {holds}", *lacking]
     write_snapshot(file, declared.id, declared.type, now)
     if before is None:
-        return [f"{shown}: written {holds}"]
-    found = _differences(declared, before, now)
-    return [f"{shown}: written anew {holds}", *_listed(found)]
+        return [f"{shown}: written {holds}", *lacking]
+    found = _differences(declared, before, now, unknown)
+    return [f"{shown}: written anew {holds}", *_listed(found), *lacking]
 
 
 def _kept(file: Path) -> Mapping[str, Any] | None:
@@ -125,20 +126,31 @@ def _kept(file: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def _described(declared: DeclaredIntegration, connections: Connections, only: Sequence[str]) -> dict[str, Any]:
-    """What an integration holds, as a snapshot keeps it."""
-    from pytest_sysint.contracts._drift import recorded
+def _told(unknown: Mapping[str, Unknown]) -> Iterator[tuple[str, str]]:
+    from pytest_sysint.core.secrets import redact
+
+    for section, ways in unknown.items():
+        for way, why in ways.items():
+            yield ".".join((section, *way)).removesuffix(".*"), redact(why)
+
+
+def _described(
+    declared: DeclaredIntegration, connections: Connections, only: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Unknown]]:
+    """What an integration holds, as a snapshot keeps it; and what of that it does not tell."""
+    from pytest_sysint.contracts._drift import recorded, unknown
     from pytest_sysint.contracts._structure import sections_of
 
     known = sections_of(declared.cls)
     live: Any = connections.get(declared.id, declared.tenant)
     names = [name for name in known if not only or name in only]
     found = live.describe(names, max(declared.timeout, _LEAST_SECONDS))
-    return {name: recorded(known[name], found[name]) for name in names}
+    now = {name: recorded(known[name], found[name]) for name in names}
+    return now, {name: unknown(known[name], found[name]) for name in names}
 
 
 def _differences(
-    declared: DeclaredIntegration, before: Mapping[str, Any], after: Mapping[str, Any]
+    declared: DeclaredIntegration, before: Mapping[str, Any], after: Mapping[str, Any], unknown: Mapping[str, Unknown]
 ) -> list[Difference]:
     from pytest_sysint.contracts._drift import differences
     from pytest_sysint.contracts._structure import sections_of
@@ -148,7 +160,7 @@ def _differences(
         each
         for name in known
         if name in before or name in after
-        for each in differences(known[name], before.get(name, {}), after.get(name, {}))
+        for each in differences(known[name], before.get(name, {}), after.get(name, {}), unknown.get(name))
     ]
 
 
@@ -193,14 +205,14 @@ def _compared(
         raise UsageError("it is at the same place in both environments: nothing was compared", hint=hint)
     contract = _snapshot(before)
     only = contract.keys.sections if contract is not None else ()
-    return _differences(before, _described(before, one, only), _described(after, other, only))
+    was, _ = _described(before, one, only)
+    return _differences(before, was, *_described(after, other, only))
 
 
 def _counted(found: Sequence[Difference]) -> str:
-    from pytest_sysint.contracts._drift import GRADES
+    from pytest_sysint.contracts._drift import by_grade
 
-    counts = {grade: sum(each.grade == grade for each in found) for grade in GRADES}
-    return ", ".join(f"{count} {grade}" for grade, count in counts.items() if count) or "no difference"
+    return ", ".join(f"{count} {grade}" for grade, count in by_grade(found).items() if count) or "no difference"
 
 
 def _listed(found: Iterable[Difference]) -> list[str]:

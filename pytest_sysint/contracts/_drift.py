@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ _WORDS_FOR_PEOPLE = frozenset({"comment", "description"})
 _ROOM = 160
 
 Items = Mapping[str, Mapping[str, Any]]
+Unknown = Mapping[tuple[str, ...], str]
+"""The way to a property from the section, `("versioning", "status")`, -> why it is not known. `*` at its end stands for
+all that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Difference:
 
     change: Change
     grade: Drift
+    unknown: str = ""
+    """Why it is not known whether what is not there went."""
 
     @property
     def where(self) -> str:
@@ -32,6 +38,8 @@ class Difference:
     def what(self) -> str:
         """What happened, in words."""
         before, after = self.change.before, self.change.after
+        if self.unknown:
+            return f"is not known now: {self.unknown}; it was {shown(before)}"
         if _has_come(self.change):
             return f"came: {shown(after)}"
         if after is None:
@@ -42,6 +50,7 @@ class Difference:
 
     def __str__(self) -> str:
         sign = "+" if _has_come(self.change) else "-" if self.change.after is None else "~"
+        sign = "?" if self.unknown else sign
         return f"{sign} {self.grade:<8}  {self.where} {self.what}"
 
 
@@ -58,8 +67,29 @@ def plain(value: Any) -> Any:
 
 def recorded(section: Section, items: Items) -> dict[str, Any]:
     """Of a section's items, what a snapshot keeps."""
-    left_out = tuple(tuple(path.split(".")) for path in section.left_out)
-    return {name: _without(item, left_out) for name, item in plain(items).items() if name != NOT_KNOWN}
+    return {name: _without(item, _left_out(section)) for name, item in plain(items).items() if name != NOT_KNOWN}
+
+
+def _left_out(section: Section) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(path.split(".")) for path in section.left_out)
+
+
+def unknown(section: Section, items: Items) -> Unknown:
+    """Of what a snapshot keeps of a section, what the other side does not tell now."""
+    left_out = _left_out(section)
+    return {way: why for way, why in _unknown((), items) if not any(_fits(way[1:], path) for path in left_out)}
+
+
+def _unknown(way: tuple[str, ...], holder: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for key, value in holder.items():
+        if key == NOT_KNOWN:
+            yield from (((*way, name), str(why)) for name, why in value.items())
+        elif isinstance(value, Mapping):
+            yield from _unknown((*way, key), value)
+
+
+def _fits(way: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    return len(way) == len(path) and all(part in ("*", name) for name, part in zip(way, path, strict=True))
 
 
 def _without(value: Any, left_out: tuple[tuple[str, ...], ...]) -> Any:
@@ -78,13 +108,27 @@ def counted(sections: Mapping[str, Items]) -> str:
     return ", ".join(f"{name}: {len(items)}" for name, items in sections.items())
 
 
-def differences(section: Section, before: Items, after: Items) -> list[Difference]:
-    """Every change of a section, in the order of its names."""
+def differences(section: Section, before: Items, after: Items, unknown: Unknown | None = None) -> list[Difference]:
+    """Every change of a section, in the order of its names. `unknown` is what is not known of `after`."""
     found: list[Difference] = []
     for name in sorted({*before, *after}):
         changes = _changes(section.name, name, (), before.get(name), after.get(name))
-        found += [Difference(change, _grade(section, change)) for change in changes]
+        found += [_difference(section, change, unknown or {}) for change in changes]
     return found
+
+
+def _difference(section: Section, change: Change, unknown: Unknown) -> Difference:
+    way = (change.name, *change.path)
+    why = unknown.get(way) or unknown.get((*way[:-1], "*"), "")
+    if why and change.after is None:
+        return Difference(change, "breaking", why)  # never taken for absent, and what was promised is not seen
+    return Difference(change, _grade(section, change))
+
+
+def by_grade(found: Iterable[Difference]) -> dict[Drift, int]:
+    """How many differences there are of each grade."""
+    counts = Counter(each.grade for each in found)
+    return {grade: counts[grade] for grade in GRADES}
 
 
 def _changes(section: str, name: str, path: tuple[str, ...], before: Any, after: Any) -> Iterator[Change]:

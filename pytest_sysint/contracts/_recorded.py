@@ -49,6 +49,7 @@ def read_snapshot(path: Path) -> dict[str, Items]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"the snapshot {path.name} is no YAML{line}", hint=_HINT) from None
+    whole = _plain(whole)
     if not isinstance(whole, dict) or not isinstance(whole.get("sections"), dict):
         raise UsageError(f"the snapshot {path.name} has no sections: {_FORMAT}", hint=_HINT)
     if whole.get("sysint_snapshot") != VERSION:
@@ -58,5 +59,14 @@ def read_snapshot(path: Path) -> dict[str, Items]:
     for name, items in whole["sections"].items():
         if not isinstance(items, dict) or not all(isinstance(item, dict) for item in items.values()):
             raise UsageError(f"the section '{name}' of the snapshot {path.name} is no map of maps", hint=_HINT)
-        found[str(name)] = {str(key): item for key, item in items.items()}
+        found[name] = items
     return found
+
+
+def _plain(value: Any) -> Any:
+    """As a description has it: YAML makes dates and numbers of what somebody wrote by hand without quotes."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)

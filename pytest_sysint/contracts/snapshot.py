@@ -17,12 +17,13 @@ from pytest_sysint.checks._causes import cause_of_error
 from pytest_sysint.checks._operation import holds, passed, reproduce
 from pytest_sysint.contracts._check import contract_check
 from pytest_sysint.contracts._describe import Describe
-from pytest_sysint.contracts._drift import GRADES, Difference, Items, counted, differences, recorded
+from pytest_sysint.contracts._drift import GRADES, Difference, Items, by_grade, counted, differences, recorded, unknown
 from pytest_sysint.contracts._recorded import read_snapshot
 from pytest_sysint.contracts._structure import Type, sections_of
 from pytest_sysint.core.check import Check, Context, Outcome
+from pytest_sysint.core.description import Drift
 from pytest_sysint.core.errors import CallError, Mistake, Mistakes, UsageError, did_you_mean
-from pytest_sysint.core.integration import Stopwatch, exchange
+from pytest_sysint.core.integration import Observation, Stopwatch, exchange
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import Assertion
 from pytest_sysint.declaration.explain import came, read_model
@@ -109,10 +110,15 @@ class _Compared:
         compared = {name: items for name, items in kept.items() if name in self._wanted(kept)}
         if not any(compared.values()) and not wrong:
             return self._nothing_to_compare(f"the snapshot {self._path} holds nothing")
-        now, phases = self._describe(context, tuple(compared))
-        found = [each for name in compared for each in differences(self.known[name], compared[name], now[name])]
+        seen = self._describe(context, tuple(compared))
+        found, lacking = [], []
+        for name, kept_items in compared.items():
+            section, items = self.known[name], seen.payload[name]
+            not_known = unknown(section, items)
+            lacking += [".".join((name, *way)).removesuffix(".*") for way in not_known]
+            found += differences(section, kept_items, recorded(section, items), not_known)
         context.note(self._shown(found))
-        return self._outcome(context, wrong, found, compared, phases)
+        return self._outcome(context, [*wrong, *self._judged(found, compared, wrong, lacking)], found, seen.phases)
 
     @property
     def _path(self) -> str:
@@ -125,13 +131,12 @@ class _Compared:
     def _wanted(self, kept: Mapping[str, Items]) -> set[str]:
         return set(self.contract.keys.sections or kept) & self.known.keys()
 
-    def _describe(self, context: Context, sections: tuple[str, ...]) -> tuple[dict[str, Items], Mapping[str, float]]:
+    def _describe(self, context: Context, sections: tuple[str, ...]) -> Observation:
         try:
-            observation = context.perform(Describe(describe=sections))
+            return context.perform(Describe(describe=sections))
         except CallError as error:
             error.partial = Outcome((), reproduce=reproduce(context), cause=cause_of_error(error))
             raise
-        return {name: recorded(self.known[name], observation.payload[name]) for name in sections}, observation.phases
 
     def _wrong_sections(self, kept: Mapping[str, Items]) -> Iterator[Assertion]:
         for name in self.contract.keys.sections:
@@ -155,24 +160,27 @@ class _Compared:
         return Outcome((failed,), reproduce=self._update, cause=cause)
 
     def _outcome(
-        self,
-        context: Context,
-        wrong: list[Assertion],
-        found: list[Difference],
-        compared: Mapping[str, Items],
-        phases: Mapping[str, float],
+        self, context: Context, assertions: list[Assertion], found: list[Difference], phases: Mapping[str, float]
     ) -> Outcome:
-        told = [assertion for each in found if (assertion := self._told(each)) is not None]
-        counts: dict[str, int] = {grade: sum(each.grade == grade for each in found) for grade in GRADES}
-        assertions = (*wrong, *told) or (self._same(counts, compared),)
-        held = holds(assertions)
+        held = holds(tuple(assertions))
         return Outcome(
-            assertions,
+            tuple(assertions),
             phases,
-            metrics={f"{grade}_differences": float(count) for grade, count in counts.items()},
+            metrics={f"{grade}_differences": float(count) for grade, count in by_grade(found).items()},
             reproduce="" if held else reproduce(context),
-            cause="" if held else f"it was changed there; if that is meant, `{self._update}` records it",
+            cause="" if held else self._cause(found),
         )
+
+    def _cause(self, found: list[Difference]) -> str:
+        if any(each.unknown for each in found):
+            return "the other side tells less than it did when the snapshot was taken: may this user still look at it?"
+        return f"it was changed there; if that is meant, `{self._update}` records it"
+
+    def _judged(
+        self, found: list[Difference], compared: Mapping[str, Items], wrong: list[Assertion], lacking: list[str]
+    ) -> list[Assertion]:
+        told = [assertion for each in found if (assertion := self._told(each)) is not None]
+        return told or ([] if wrong else [self._same(by_grade(found), compared, lacking)])
 
     def _told(self, difference: Difference) -> Assertion | None:
         severity: Severity = getattr(self.contract.keys, difference.grade)
@@ -188,12 +196,13 @@ class _Compared:
             tenant_id=self.tenant,
         )
 
-    def _same(self, counts: Mapping[str, int], compared: Mapping[str, Items]) -> Assertion:
+    def _same(self, counts: Mapping[Drift, int], compared: Mapping[str, Items], lacking: list[str]) -> Assertion:
         ignored = ", ".join(f"{count} {grade}" for grade, count in counts.items() if count)
         beside = sorted(self.known.keys() - compared.keys())
         message = f"as in {self._path} ({counted(compared)})"
         message += f"; differences that are ignored: {ignored}" if ignored else ""
         message += f"; not in the snapshot: {', '.join(beside)}" if beside else ""
+        message += f"; not known, and not compared: {', '.join(lacking)}" if lacking else ""
         return passed("snapshot", message, "no difference", ignored or "no difference", self.tenant)
 
     def _failed(self, name: str, message: str, expected: str, actual: str) -> Assertion:

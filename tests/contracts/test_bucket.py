@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pytest_sysint.cli import main
+from pytest_sysint.contracts._recorded import write_snapshot
 from pytest_sysint.core.errors import Denied, Unreachable
 
 PROMISED = {
@@ -189,6 +191,33 @@ def test_what_the_service_does_not_tell_is_not_known_and_no_pass(serving, status
             assert each.status == "failed", each
             assert "is not known" in each.message
             assert why in each.message
+
+
+def test_a_snapshot_does_not_take_what_is_not_told_for_gone(serving):
+    place = serving(403, "AccessDenied")
+    kept = {"versioning": {"status": "enabled", "mfa_delete": False}, "acl": {}}
+    write_snapshot(place.folder / "care.yaml", "it", "s3", {"bucket": kept})
+    outcome = place.run({"snapshot": "care.yaml"})
+    told = {each.name: each.message for each in outcome.assertions if each.severity == "fail"}
+    assert set(told) == {"bucket.versioning.status", "bucket.versioning.mfa_delete"}
+    assert (
+        "is not known now: this user may not look at it (AccessDenied); it was enabled"
+        in told["bucket.versioning.status"]
+    )
+    assert "may this user still look at it?" in outcome.cause
+    assert "? breaking  bucket.versioning.status" in place.talked[-1].exchanges[-1].received
+
+
+def test_what_a_snapshot_could_not_record_is_said(serving, capsys, monkeypatch):
+    place = serving(403, "AccessDenied")
+    monkeypatch.chdir(place.folder)
+    declared = {"type": "s3", "url": place.settings["url"], "contract": {"snapshot": "care.yaml"}}
+    (place.folder / "sysint.yaml").write_text(json.dumps({"sysint": 1, "integrations": {"it": declared}}))
+    for _ in range(2):
+        assert main(["contract", "update"]) == 0
+        assert "? not known, and not recorded: bucket.versioning: this user may not" in capsys.readouterr().out
+    (assertion,) = place.run({"snapshot": "care.yaml"}).assertions
+    assert "; not known, and not compared: bucket.versioning, " in assertion.message
 
 
 def test_who_is_not_let_in_is_an_error_and_no_verdict(serving):

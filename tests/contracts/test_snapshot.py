@@ -201,6 +201,16 @@ def test_texts_that_look_like_other_things_come_back_as_they_were(tmp_path: Path
     assert read_snapshot(tmp_path / "x.yaml") == {"tables": odd}
 
 
+def test_what_was_written_by_hand_without_quotes_is_compared(care: Any) -> None:
+    file = take(care)
+    text = file.read_text()
+    assert "default: CURRENT_DATE" in text
+    file.write_text(text.replace("default: CURRENT_DATE", "default: 2026-01-31"))
+    outcome = care.run(SNAPSHOT)
+    (changed,) = [each.message for each in outcome.assertions]
+    assert changed == "tables.residents.columns.born.default changed: 2026-01-31 -> CURRENT_DATE (breaking)"
+
+
 def test_a_snapshot_is_written_in_a_stable_order(care: Any) -> None:
     first = take(care).read_text()
     assert take(care).read_text() == first
