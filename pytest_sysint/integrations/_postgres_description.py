@@ -13,7 +13,15 @@ from pytest_sysint.core.description import Change, Drift, Leaf, Section, Spelled
 from pytest_sysint.core.model import Declared
 from pytest_sysint.integrations import _tables
 from pytest_sysint.integrations._postgres_catalog import EXTENSIONS, TABLES, VIEWS, VISIBLE_TABLES
-from pytest_sysint.integrations._tables import LEFT_OUT, MIGRATIONS, describe_migrations, listed, lower, privileges
+from pytest_sysint.integrations._tables import (
+    LEFT_OUT,
+    MIGRATIONS,
+    by_columns,
+    describe_migrations,
+    listed,
+    lower,
+    privileges,
+)
 
 Items = dict[str, dict[str, Any]]
 
@@ -180,8 +188,8 @@ def _table(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "columns": _columns(row, alone),
         "primary_key": keys[0]["columns"] if keys else None,
-        "unique": {", ".join(each["columns"]): {"name": each["name"]} for each in unique},
-        "foreign_keys": dict(sorted(_foreign_key(each) for each in constraints if each["type"] == "f")),
+        "unique": by_columns((", ".join(each["columns"]), {"name": each["name"]}) for each in unique),
+        "foreign_keys": by_columns(_foreign_key(each) for each in constraints if each["type"] == "f"),
         "checks": {each["name"]: {"expression": each["expression"]} for each in constraints if each["type"] == "c"},
         "indexes": {each["name"]: {part: each[part] for part in _PARTS_OF_INDEX} for each in indexes},
         "grants": dict(sorted((row["grants"] or {}).items())),

@@ -13,6 +13,7 @@ from pytest_sysint.integrations._tables import (
     MIGRATIONS,
     Table,
     View,
+    by_columns,
     describe_migrations,
     drift_of_tables,
     lower,
@@ -64,14 +65,16 @@ def _tables(inspector: Inspector) -> Items:
     for name, columns in sorted(_by_name(inspector.get_multi_columns).items()):
         key = list((keys.get(name) or {}).get("constrained_columns") or [])
         own = [each for each in indexes.get(name) or () if not each.get("duplicates_constraint")]
-        unique = {", ".join(each["column_names"]): {"name": each["name"]} for each in uniques.get(name) or ()}
+        unique = by_columns(
+            (", ".join(each["column_names"]), {"name": each["name"]}) for each in uniques.get(name) or ()
+        )
         alone = {key[0]} if len(key) == 1 else set()
         alone |= {columns_ for columns_ in unique if ", " not in columns_}
         alone |= {str(each["column_names"][0]) for each in own if each["unique"] and len(each["column_names"]) == 1}
         found[name] = {
             "columns": _columns(columns, alone, inspector),
             "primary_key": key or None,
-            "unique": dict(sorted(unique.items())),
+            "unique": unique,
             "foreign_keys": _foreign_keys(foreign.get(name) or ()),
             "checks": _checks(checks.get(name) or ()),
             "indexes": _indexes(own),
@@ -130,16 +133,17 @@ def _default(column: Mapping[str, Any]) -> str | None:
 
 
 def _foreign_keys(keys: Iterable[Mapping[str, Any]]) -> Items:
-    found = {}
+    found = []
     for key in keys:
         options = key.get("options") or {}
-        found[", ".join(key["constrained_columns"])] = {
+        told = {
             "references": f"{key['referred_table']}({', '.join(key['referred_columns'])})",
             "on_delete": lower(options.get("ondelete") or "no action"),
             "on_update": lower(options.get("onupdate") or "no action"),
             "name": key["name"],
         }
-    return dict(sorted(found.items()))
+        found.append((", ".join(key["constrained_columns"]), told))
+    return by_columns(found)
 
 
 def _checks(checks: Iterable[Mapping[str, Any]]) -> Items:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pytest_sysint.integrations._tables import lower
+from pytest_sysint.integrations._tables import by_columns, lower
 
 Items = dict[str, dict[str, Any]]
 Rows = list[dict[str, Any]]
@@ -99,13 +99,14 @@ def _foreign_keys(rows: Iterable[Mapping[str, Any]]) -> Items:
     grouped: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         grouped[row["id"]].append(row)
-    found = {}
+    found = []
     for parts in grouped.values():
         pointed = [str(part["to"]) for part in parts if part["to"] is not None]
-        found[", ".join(str(part["from"]) for part in parts)] = {
+        told = {
             "references": f"{parts[0]['other']}({', '.join(pointed)})" if pointed else str(parts[0]["other"]),
             "on_delete": str(parts[0]["on_delete"]).lower(),
             "on_update": str(parts[0]["on_update"]).lower(),
             "name": None,
         }
-    return dict(sorted(found.items()))
+        found.append((", ".join(str(part["from"]) for part in parts), told))
+    return by_columns(found)

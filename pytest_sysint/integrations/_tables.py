@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -29,6 +29,17 @@ def lower(value: Any) -> Any:
 def privileges(value: Any) -> Any:
     """Privileges, whose order and case do not matter."""
     return sorted({str(each).upper() for each in listed(value)})
+
+
+def by_columns(found: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Keys by their columns, in order; a second one on the same columns is `home_id (2)`."""
+    named: dict[str, dict[str, Any]] = {}
+    for columns, key in sorted(found, key=lambda each: (each[0], str(each[1]))):
+        name, number = columns, 2
+        while name in named:
+            name, number = f"{columns} ({number})", number + 1
+        named[name] = key
+    return named
 
 
 class Column(Declared):

@@ -153,10 +153,13 @@ class PostgreSQL(Integration[Settings]):
         script = read(text)
         refuse_params(script, params)
         watch = Stopwatch()
-        session = REST.take(self) or self._connect(timeout)
+        session, left = REST.take(self), timeout
+        if session is None:
+            session = self._connect(timeout)
+            left = max(timeout - watch.elapsed(), 0.001)
         watch.lap("connect")
         try:
-            results = self._carry_out(session, script, params, max(timeout - watch.elapsed(), 0.001), max_rows)
+            results = self._carry_out(session, script, params, left, max_rows)
         finally:
             if session.rest() and not script.marks:
                 REST.give(self, session)

@@ -190,8 +190,9 @@ class Sql(Integration[Settings]):
         def call(act: Callable[[], T]) -> T:
             return self._timely(act, max(timeout - watch.elapsed(), 0.001), held)
 
+        engine = self.client  # which says whether only one may talk at a time
         with self._one_at_a_time:
-            connection = call(self.client.connect)
+            connection = call(engine.connect)
             held.append(connection.connection.dbapi_connection)
             try:
                 for statement in split(before):

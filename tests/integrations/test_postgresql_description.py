@@ -127,6 +127,20 @@ def database(real_service: Callable[[str], str]) -> Iterator[Database]:
             connection.execute(f"DROP ROLE {reader}")
 
 
+def test_two_keys_on_the_same_columns_are_told_apart(database: Database) -> None:
+    """Nobody means to have them, and migrations make them."""
+    database.execute("CREATE TABLE people (id int PRIMARY KEY)")
+    database.execute(
+        "ALTER TABLE residents ADD CONSTRAINT again FOREIGN KEY (home_id) REFERENCES homes,"
+        " ADD CONSTRAINT other FOREIGN KEY (home_id) REFERENCES people, ADD CONSTRAINT ten UNIQUE (nhs_number)"
+    )
+    residents = database.describe("tables")["residents"]
+    names = {columns: key["name"] for columns, key in residents["foreign_keys"].items()}
+    assert sorted(names) == ["home_id", "home_id (2)", "home_id (3)"]
+    assert sorted(names.values()) == ["again", "other", "residents_home_id_fkey"]
+    assert {"nhs_number", "nhs_number (2)"} < set(residents["unique"])
+
+
 def test_tables_are_described_whole(database: Database) -> None:
     tables = database.describe("tables")
     assert list(tables) == ["alembic_version", "billing.invoices", "homes", "residents"]

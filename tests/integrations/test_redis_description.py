@@ -251,6 +251,8 @@ def test_a_server_that_does_not_answer_in_time(store: Store) -> None:
         ([b"odd[*]key"], ["odd\\[\\*\\]key"]),
         ([b"a::1"], ["a::*"]),
         ([b""], [""]),
+        ([b'args:{"a":' * 2000 + b"1"], ['args:{"a":' * 8 + "*"]),
+        ([b"/" * 5000], ["/" * 16 + "*"]),
     ],
 )
 def test_patterns_are_guessed(keys: list[bytes], patterns: list[str]) -> None:

@@ -463,6 +463,16 @@ def test_one_slow_call_does_not_end_those_beside_it(make, server, tmp_path):
         assert patient.result().payload == "1"
 
 
+def test_a_connection_on_which_a_call_hung_is_not_used_again_whatever_others_say(make, server):
+    live = make(server())
+    with pytest.raises(Rejected, match="no such file"), live.talk("file", "read", 5) as talk:
+        with pytest.raises(TimedOut), live.talk("other", "read", 5):
+            raise TimeoutError
+        assert not talk.link.usable
+        talk.run(talk.sftp.stat("/no/such"))
+    assert not talk.link.usable
+
+
 def test_many_threads_share_one_connection(make, server):
     live = make(server())
     with ThreadPoolExecutor(16) as pool:

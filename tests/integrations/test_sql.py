@@ -233,6 +233,15 @@ class TestSqlite:
         with integration.client.connect() as connection, pytest.raises(sqlalchemy.exc.OperationalError):
             connection.exec_driver_sql("DELETE FROM residents")
 
+    def test_in_memory_nobody_comes_between_the_rows_of_a_stream(self, make):
+        live = make("sqlite://")
+        stream = live.stream("SELECT 1 AS n", {}, 5)
+        next(stream)
+        with pytest.raises(TimedOut):
+            live.query("SELECT 2 AS n", {}, 0.05)
+        stream.close()
+        assert live.query("SELECT 2 AS n", {}, 5).payload == [{"n": 2}]
+
     def test_in_memory(self, make):
         for url in ("sqlite://", "sqlite:///:memory:"):
             integration = make(url)

@@ -61,6 +61,12 @@ CREATE VIEW seen AS SELECT a, "b c" FROM "order lines";
 """
 
 
+def test_two_keys_on_the_same_column_are_told_apart(sqlite: Sql) -> None:
+    sqlite.query("CREATE TABLE lines (a INTEGER REFERENCES x(id) REFERENCES y(id))", {}, 5)
+    keys = described(sqlite, "tables")["lines"]["foreign_keys"]
+    assert {columns: key["references"] for columns, key in keys.items()} == {"a": "x(id)", "a (2)": "y(id)"}
+
+
 def test_sqlite_is_described_whole(sqlite: Sql) -> None:
     sqlite.query(ODD, {}, 5)
     tables = described(sqlite, "tables")

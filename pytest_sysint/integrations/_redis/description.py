@@ -31,6 +31,8 @@ _GONE, _LASTS = -2, -1
 _MANY = 20
 """So many different names at one place are not names but values."""
 _SEPARATORS = re.compile(r"([:/|])")
+_MOST_PARTS = 16
+"""What follows in a key is one part: a name may hold a whole document."""
 _IS_VALUE = re.compile(r"\d|.{33,}")
 _GLOB = re.compile(r"([\\*?\[\]])")
 
@@ -171,7 +173,7 @@ def _text(value: Any) -> str:
 def patterns_of(keys: Collection[bytes]) -> dict[str, list[bytes]]:
     """The keys by a pattern for each sort: `session:8f3a2c` and `session:99ab01` are both `session:*`."""
     found: dict[str, list[bytes]] = {}
-    _group([(key, _SEPARATORS.split(_text(key))) for key in keys], 0, "", found)
+    _group([(key, _SEPARATORS.split(_text(key), _MOST_PARTS)) for key in keys], 0, "", found)
     return found
 
 

@@ -85,7 +85,8 @@ class Links:
         try:
             yield Talk(loop, link, deadline)
         except (asyncssh.Error, OSError) as error:
-            link.spent = isinstance(error, (OSError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection))
+            if isinstance(error, (OSError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)):
+                link.spent = True
             raise explain(error, where, rung, timeout) from None
         finally:
             self._give_back(loop, link)
