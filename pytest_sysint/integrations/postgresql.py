@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import socket
-import struct
 import threading
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -15,7 +13,7 @@ from urllib.parse import quote
 
 from pytest_sysint.core.capabilities import Batch
 from pytest_sysint.core.description import Description, Section
-from pytest_sysint.core.errors import CallError, Garbled, Rejected, TlsFailed
+from pytest_sysint.core.errors import CallError, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Operation, Rung, Stopwatch
 from pytest_sysint.core.integration import Settings as BaseSettings
 from pytest_sysint.core.model import Secret
@@ -25,6 +23,7 @@ from pytest_sysint.integrations._postgres import Result, Session, connect
 from pytest_sysint.integrations._postgres_description import SECTIONS, describe
 from pytest_sysint.integrations._postgres_measures import MEASURES
 from pytest_sysint.integrations._postgres_recipes import RECIPES
+from pytest_sysint.integrations._postgres_tls import WITH_TLS, ask_for_tls, tls_of, words_of
 from pytest_sysint.integrations._rest import Rest
 from pytest_sysint.integrations._sql import (
     BATCH,
@@ -39,13 +38,12 @@ from pytest_sysint.integrations._sql import (
     streamable,
     unique,
 )
-from pytest_sysint.integrations._tls import Tls, context_for, trust_file
+from pytest_sysint.integrations._tls import Tls, context_for
 
 REST: Rest[Session] = Rest(64)
 _MOST_ITEMS = 100_000
 """Tables of one database, or migrations: more are not described."""
 _ALONE = frozenset({("CREATE", "DATABASE"), ("DROP", "DATABASE"), ("ALTER", "SYSTEM"), ("CREATE", "TABLESPACE")})
-_WITH_TLS = frozenset({"require", "verify-ca", "verify-full"})
 _COPY = re.compile(
     r"^(?P<head>(?i:COPY\s[^;]*?\sFROM\s+stdin)[^;]*;)[^\n]*\n(?P<data>.*?)^\\\.\n", re.MULTILINE | re.DOTALL
 )
@@ -107,7 +105,7 @@ class PostgreSQL(Integration[Settings]):
         if settings.password is not None:
             found["password"] = reveal(settings.password)
         own = {"application_name": settings.application_name, "client_encoding": "utf8", "gssencmode": "disable"}
-        return {**own, **found, **_tls_words(settings.tls)}
+        return {**own, **found, **words_of(settings.tls)}
 
     @property
     def hosts(self) -> list[tuple[str, int]]:
@@ -256,12 +254,12 @@ class PostgreSQL(Integration[Settings]):
         if host.startswith(("/", "@")):
             return [unix_rung(f"{host}/.s.PGSQL.{port}")]
         mode = self.words.get("sslmode", "")
-        if mode not in _WITH_TLS:
+        if mode not in WITH_TLS:
             return network_rungs(host, port)
-        tls = self.settings.tls or _tls_of(self.words)
+        tls = self.settings.tls or tls_of(self.words)
         if self.words.get("sslnegotiation") == "direct":
             return network_rungs(host, port, tls=context_for(tls, ("postgresql",)), server_name=tls.server_name)
-        return network_rungs(host, port, tls=context_for(tls), server_name=tls.server_name, starttls=_ask_for_tls)
+        return network_rungs(host, port, tls=context_for(tls), server_name=tls.server_name, starttls=ask_for_tls)
 
     def _authenticate(self, timeout: float) -> str:
         session = self._connect(timeout)
@@ -337,39 +335,6 @@ def _parts(file: Path) -> Iterator[tuple[str, bytes | None]]:
         yield block["head"], block["data"].encode()
         at = block.end()
     yield text[at:], None
-
-
-def _tls_words(tls: Tls | None) -> dict[str, str]:
-    """Our settings in libpq's words."""
-    if tls is None:
-        return {}
-    words = {"sslmode": "verify-full" if tls.verify else "require", "ssl_min_protocol_version": f"TLSv{tls.minimum}"}
-    if tls.verify:
-        words["sslrootcert"] = tls.ca or trust_file()
-    if tls.cert:
-        words |= {"sslcert": tls.cert, "sslkey": tls.key or tls.cert, "sslpassword": reveal(tls.key_password)}
-    return words
-
-
-def _tls_of(words: Mapping[str, str]) -> Tls:
-    """The words of libpq in our settings."""
-    ca, cert = words.get("sslrootcert", ""), words.get("sslcert", "")
-    return Tls(
-        ca="" if ca == "system" else ca,
-        cert=cert,
-        key=words.get("sslkey", "") if cert else "",
-        verify=words.get("sslmode") == "verify-full",
-    )
-
-
-def _ask_for_tls(connection: socket.socket) -> None:
-    connection.sendall(struct.pack("!ii", 8, 80877103))
-    said = connection.recv(1)
-    if said == b"N":
-        raise TlsFailed("the server does not offer TLS", hint="set `ssl = on` there, or another sslmode in the url")
-    if said != b"S":
-        hint = "what listens there is not PostgreSQL"
-        raise Garbled(f"the question for TLS was answered with {said!r}", rung="tls", hint=hint)
 
 
 TYPE = PostgreSQL

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-from urllib.parse import quote
 
 from pydantic import Field
 
@@ -40,6 +39,7 @@ from pytest_sysint.integrations._sql import (
     unique,
 )
 from pytest_sysint.integrations._sql_description import SECTIONS, describe
+from pytest_sysint.integrations._sql_engine import in_memory, make_engine
 from pytest_sysint.integrations._sql_errors import explain
 
 if TYPE_CHECKING:
@@ -104,37 +104,11 @@ class Sql(Integration[Settings]):
         """The `sqlalchemy.Engine`."""
         with self._lock:
             if self._engine is None:
-                self._engine = self._make_engine()
+                url = self.url
+                if in_memory(url):
+                    self._one_at_a_time = threading.Lock()
+                self._engine = make_engine(url, self.settings.options, read_only=self.read_only)
             return self._engine
-
-    def _make_engine(self) -> Engine:
-        from sqlalchemy import create_engine
-        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-        from sqlalchemy.pool import QueuePool, StaticPool
-
-        url = self.url
-        options: dict[str, Any] = {"connect_args": dict(self.settings.options)}
-        if url.get_backend_name() != "sqlite":
-            options |= {"poolclass": QueuePool, "max_overflow": -1, "pool_pre_ping": True}
-        elif _in_memory(url):
-            self._one_at_a_time = threading.Lock()
-            options |= {"poolclass": StaticPool, "creator": lambda: self._open_sqlite(":memory:")}
-        elif not str(url.database).startswith("file:"):
-            place = f"file:{quote(str(url.database))}?mode={'ro' if self.read_only else 'rw'}"
-            options |= {"poolclass": QueuePool, "max_overflow": -1, "creator": lambda: self._open_sqlite(place)}
-        try:
-            return create_engine(url, **options)
-        except (NoSuchModuleError, ArgumentError, ImportError) as error:
-            name = getattr(error, "name", None) or url.drivername
-            hint = "install the driver that the url names, see SQLAlchemy's page on dialects"
-            raise CallError(f"the url needs '{name}', which is not installed", hint=hint) from None
-
-    def _open_sqlite(self, place: str) -> sqlite3.Connection:
-        options: dict[str, Any] = dict(self.settings.options)
-        connection: sqlite3.Connection = sqlite3.connect(place, uri=True, check_same_thread=False, **options)
-        if self.read_only:
-            connection.execute("PRAGMA query_only = ON")
-        return connection
 
     def close(self) -> None:
         with self._lock:
@@ -278,7 +252,7 @@ class Sql(Integration[Settings]):
         if url.get_backend_name() != "sqlite":
             version = self._call(lambda connection: connection.dialect.server_version_info, timeout)
             return f"{url.get_backend_name()} {'.'.join(map(str, version or ()))}".strip()
-        if not _in_memory(url) and not str(url.database).startswith("file:") and not Path(str(url.database)).is_file():
+        if not in_memory(url) and not str(url.database).startswith("file:") and not Path(str(url.database)).is_file():
             hint = "check the path: it is relative to where pytest runs, and four slashes begin an absolute one"
             raise Rejected(f"there is no file '{url.database}'", rung="ping", hint=hint)
         version = self.query("SELECT sqlite_version() AS v", {}, timeout).payload[0]["v"]
@@ -328,10 +302,6 @@ class Sql(Integration[Settings]):
 
 def _without_password(url: URL) -> URL:
     return type(url).create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
-
-
-def _in_memory(url: URL) -> bool:
-    return not url.database or url.database == ":memory:"
 
 
 def _for_driver(text: str, params: Mapping[str, Any], style: str) -> tuple[str, Any]:

@@ -21,7 +21,8 @@ from pytest_sysint.core.provisioning import Place, free_port
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.integrations._boto import round_up
 from pytest_sysint.integrations._file_operations import RoundTrip
-from pytest_sysint.integrations.s3 import S3, TYPE, Settings, Target, bucket_name, target_of
+from pytest_sysint.integrations._s3_settings import Target, target_of
+from pytest_sysint.integrations.s3 import S3, TYPE, Settings, bucket_name
 
 KEY = "http://whoever:whatever-it-is@"
 LISTING = b"""<?xml version="1.0"?><ListBucketResult><Name>docs</Name><KeyCount>0</KeyCount>
