@@ -80,13 +80,16 @@ def checks(structure: Structure, declared: DeclaredIntegration) -> Iterable[Chec
 
 
 def _checks(structure: Structure, declared: DeclaredIntegration, sections: Mapping[str, Section]) -> Iterator[Check]:
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for section, items in structure.promises.items():
         for name, promise in items.items():
             run = _Held(sections[section], name, promise, declared.tenant)
             check = contract_check(declared, f"{section} {name}", run, f"{section}: {name}")
-            count = taken[check.slug] = taken.get(check.slug, 0) + 1
-            yield check if count == 1 else replace(check, slug=f"{check.slug}-{count}")
+            slug, number = check.slug, 2
+            while slug in taken:
+                slug, number = f"{check.slug}-{number}", number + 1
+            taken.add(slug)
+            yield replace(check, slug=slug)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pytest_sysint.core.errors import CallError, Garbled, Rejected
 from pytest_sysint.core.integration import Measure, Observation, Operation, Stopwatch, exchange
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import Size
-from pytest_sysint.integrations._file_rows import BATCH, Rows
+from pytest_sysint.integrations._file_rows import BATCH, FilePath, Rows
 from pytest_sysint.integrations._files import LISTED, outside
 
 _LEAST = 0.001  # a timeout of zero means "do not wait at all" to a socket
@@ -31,14 +31,6 @@ def _checked(path: str) -> str:
     return path
 
 
-def _named(path: str) -> str:
-    if not path or path.endswith("/"):
-        raise PydanticCustomError("sysint", "{text}", {"text": "the path of a file is needed, not of a folder"})
-    return _checked(path)
-
-
-FilePath = Annotated[str, AfterValidator(_named)]
-"""The declared path of one file."""
 Prefix = Annotated[str, AfterValidator(_checked)]
 """How declared paths begin; empty for all."""
 

@@ -32,10 +32,14 @@ def _named(path: str) -> str:
     return path
 
 
+FilePath = Annotated[str, AfterValidator(_named)]
+"""The declared path of one file."""
+
+
 class Rows(Operation):
     """Read a file of rows, CSV or JSON lines, also where its name ends on `.gz`."""
 
-    rows: Annotated[str, AfterValidator(_named)] = Field(
+    rows: FilePath = Field(
         description="The path to read. With `*` in it, all files that fit, by their names, as if they were one."
     )
     format: Literal["csv", "jsonl"] | None = Field(None, description="csv or jsonl; left out, the name's end says it.")

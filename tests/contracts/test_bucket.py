@@ -71,7 +71,7 @@ class Bucket:
 
 @pytest.fixture
 def bucket(desk, real_service):
-    made = Bucket(desk, real_service("s3"))
+    made = Bucket(desk, real_service("s3", "embedded"))
     made.versioning()
     made.encryption(KMSMasterKeyID="alias/records")
     made.public_access()
@@ -117,7 +117,7 @@ def test_a_policy_that_lets_everybody_in(bucket):
 
 
 def test_object_lock(desk, real_service):
-    plain, locked = Bucket(desk, real_service("s3")), Bucket(desk, real_service("s3"), lock=True)
+    plain, locked = Bucket(desk, real_service("s3", "embedded")), Bucket(desk, real_service("s3"), lock=True)
     assert set(plain.failed({"object_lock": "enabled"})) == {"bucket-object-lock.status"}
     rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}
     locked.client.put_object_lock_configuration(
@@ -129,7 +129,7 @@ def test_object_lock(desk, real_service):
 
 
 def test_a_new_bucket_keeps_none_of_it(desk, real_service):
-    failed = Bucket(desk, real_service("s3")).failed()
+    failed = Bucket(desk, real_service("s3", "embedded")).failed()
     assert {"bucket-versioning.status", "bucket-encryption.status", "bucket-public-access.status"} <= set(failed)
     assert "did you mean" not in failed["bucket-lifecycle.rules.old exports"]
 

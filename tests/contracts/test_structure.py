@@ -154,8 +154,11 @@ def test_migrations_that_are_behind(care: Any) -> None:
 
 
 def test_one_check_for_each_item_with_a_stable_slug_of_its_own(care: Any) -> None:
-    checks = care.checks({"tables": ["homes", "residents", "Homes"], "views": {"occupancy": {"columns": {"n": ""}}}})
-    assert [check.slug for check in checks] == ["tables-homes", "tables-residents", "tables-homes-2", "views-occupancy"]
+    tables = ["homes", "residents", "Homes", "homes 2"]
+    checks = care.checks({"tables": tables, "views": {"occupancy": {"columns": {"n": ""}}}})
+    assert [check.slug for check in checks] == [
+        "tables-homes", "tables-residents", "tables-homes-2", "tables-homes-2-2", "views-occupancy"
+    ]  # fmt: skip
     assert {(check.kind, check.severity, check.effect, check.budget) for check in checks} == {
         ("contract", "critical", "read", "calm")
     }

@@ -44,7 +44,7 @@ def make():
 
 @pytest.fixture
 def url(real_service):
-    return real_service("s3")
+    return real_service("s3", "embedded")
 
 
 def climb(live, timeout=5):
