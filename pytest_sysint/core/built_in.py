@@ -58,13 +58,34 @@ class Findings:
         shown = "nothing" if actual is None else repr(actual)
         return self.holds(name, actual == expected, shown, expected=repr(expected), actual=actual, severity=severity)
 
+    def either(
+        self,
+        name: str,
+        holds: bool,
+        good: str,
+        bad: str,
+        *,
+        expected: str = "",
+        severity: Literal["fail", "warn"] = "fail",
+    ) -> bool:
+        """Judge a condition: `good` is what was found when it holds, `bad` when not. Expected is `good`, or as said."""
+        return self.holds(name, holds, good if holds else bad, expected=expected or good, severity=severity)
+
     def outcome(self) -> Outcome:
         """All of it."""
         return Outcome(tuple(self.assertions), metrics=self.metrics)
 
 
-def _can_be_tried(_: Any) -> str:
-    return ""
+Obstacle = Callable[[Any], str]
+"""(live integration) -> why something cannot be tried there; empty when it can."""
+
+
+def first_of(*obstacles: Obstacle) -> Obstacle:
+    """The first of several obstacles that is in the way; with none given, nothing is."""
+    return lambda integration: next(filter(None, (each(integration) for each in obstacles)), "")
+
+
+_unhindered = first_of()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,6 @@ class BuiltIn:
     description: str = ""
     effect: Effect = "read"
     """What it does to the other side: an environment that does not allow this refuses the check."""
-    obstacle: Callable[[Any], str] = _can_be_tried
-    """(live integration) -> why it cannot be tried there (`declare api_key and private_key`); empty when it can. Such a
-    check is skipped, and says so: it is not a pass."""
+    obstacle: Obstacle = _unhindered
+    """Why it cannot be tried there (`declare api_key and private_key`). Such a check is skipped, and says so: it is not
+    a pass."""

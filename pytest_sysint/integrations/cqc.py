@@ -6,7 +6,6 @@ keeps the names of people out of its evidence.
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,6 @@ from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
 
 from pytest_sysint.core.errors import Denied, Garbled, Rejected
 from pytest_sysint.core.integration import Observation, Operation, Rung, Stopwatch, with_facts
@@ -26,9 +24,9 @@ from pytest_sysint.core.units import Rate
 from pytest_sysint.integrations._cqc.checks import BUILT_IN
 from pytest_sysint.integrations._cqc.operations import Changes, Location, Locations, Provider, Providers, Request
 from pytest_sysint.integrations._cqc.privacy import without_people
-from pytest_sysint.integrations._http import CertificateExpiresIn, HttpIntegration, HttpSettings
-from pytest_sysint.integrations._patience import Limiter, limiter_for, persist
-from pytest_sysint.integrations._simulated import Control, find_simulator
+from pytest_sysint.integrations._external import External, ExternalSettings, misfit
+from pytest_sysint.integrations._http import CertificateExpiresIn
+from pytest_sysint.integrations._patience import persist
 
 URL = "https://api.service.cqc.org.uk/public/v1"
 HEADER = "ocp-apim-subscription-key"
@@ -36,8 +34,10 @@ _MOST_PAGES = 10_000
 _SINGULAR = {"locations": "locationId", "providers": "providerId"}
 
 
-class Settings(HttpSettings):
+class Settings(ExternalSettings):
     """Where the API is, and by which keys it knows us."""
+
+    urls: ClassVar[Mapping[str, str]] = {"prod": URL}
 
     environment: Literal["", "prod"] = Field(
         "",
@@ -49,29 +49,19 @@ class Settings(HttpSettings):
     rate: Rate = Field(10.0, gt=0, description="How fast the subscription may ask. Default 10/s.")
     sample: str = Field("", description="The id of a location that checks read; default: the first of the list.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, raw: Any) -> Any:
-        is_named = isinstance(raw, dict) and not raw.get("url") and str(raw.get("environment")) == "prod"
-        return {**raw, "url": URL} if is_named else raw
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.secondary_key and not self.subscription_key:
-            raise _problem("a secondary_key comes beside a subscription_key")
+            raise misfit("a secondary_key comes beside a subscription_key")
         if self.environment == "prod" and not self.subscription_key:
-            raise _problem("the CQC API needs a subscription_key")
+            raise misfit("the CQC API needs a subscription_key")
         return self
 
 
-def _problem(text: str) -> PydanticCustomError:
-    return PydanticCustomError("sysint", "{text}", {"text": text})
-
-
-class Cqc(HttpIntegration[Settings]):
+class Cqc(External[Settings]):
     """The CQC API as one subscription sees it."""
 
-    category = "external_service"
+    simulator = "cqc"
     settings_model = Settings
     operations: ClassVar[tuple[type[Operation], ...]] = (
         Locations,
@@ -87,19 +77,7 @@ class Cqc(HttpIntegration[Settings]):
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
-        self._making = threading.RLock()
         self._refused: set[str] = set()
-
-    @cached_property
-    def _control(self) -> Control | None:
-        base = self.base
-        return find_simulator(base.scheme, base.host, base.port, "cqc")
-
-    @property
-    def control(self) -> Control | None:
-        """How the simulator is told what to do; None for the real service. Asks it, on loopback, at the first time."""
-        with self._making:
-            return self._control
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -119,26 +97,11 @@ class Cqc(HttpIntegration[Settings]):
         return tuple(keys)
 
     @property
-    def limiter(self) -> Limiter | None:
-        """Keeps to the rate of the subscription. A simulator that was started for this run is nobody else's."""
-        if self.control is not None and "rate" not in self.settings.model_fields_set:
-            return None
-        return limiter_for(f"{self.base.host}:{self.base.port}", "".join(self.keys[:1]), self.settings.rate)
-
-    def close(self) -> None:
-        control = self.__dict__.pop("_control", None)
-        if control is not None:
-            control.close()
-        super().close()
-
-    @property
-    def client(self) -> Any:
-        client = super().client
-        client.event_hooks = {"request": [self._complete]}
-        return client
+    def rated_as(self) -> str:
+        return "".join(self.keys[:1])
 
     def _complete(self, request: Any) -> None:
-        """What a request of the native client lacks: the key, and our name."""
+        """Add the key, and our name."""
         request.headers["user-agent"] = self.settings.user_agent
         for key in self._hopeful()[:1]:
             request.headers.setdefault(HEADER, key)
@@ -216,7 +179,8 @@ class Cqc(HttpIntegration[Settings]):
         watch, pages, total = Stopwatch(), 0, None
         items: list[dict[str, Any]] = []
         for seen in self.pages(sort, filters, per_page, most, timeout):
-            items, pages = [*items, *items_of(seen, sort)], pages + 1
+            items += items_of(seen, sort)
+            pages += 1
             last, total = seen, seen.payload.get("total", total) if isinstance(seen.payload, dict) else total
         found = with_facts(last, count=len(items), total=total, pages=pages)
         return replace(found, payload=items, phases=watch.phases())
@@ -243,7 +207,7 @@ class Cqc(HttpIntegration[Settings]):
         return replace(with_facts(last, count=len(ids), windows=len(windows)), payload=ids, phases=watch.phases())
 
     def rungs(self) -> Iterable[Rung]:
-        yield from (rung for rung in super().rungs() if rung.name in ("dns", "tcp", "tls"))
+        yield from super().rungs()
         yield Rung("authentication", self._authenticate)
         yield Rung("read", self._read)
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from pytest_sysint.core.errors import Rejected
 from pytest_sysint.core.integration import Observation, Operation, Rung, with_facts
@@ -22,14 +22,14 @@ from pytest_sysint.core.model import Secret
 from pytest_sysint.core.provisioning import Simulator
 from pytest_sysint.core.secrets import MASK, learn, reveal
 from pytest_sysint.core.units import Rate
+from pytest_sysint.integrations._external import External, ExternalSettings, misfit
 from pytest_sysint.integrations._http import CertificateExpiresIn, HttpIntegration, HttpSettings
-from pytest_sysint.integrations._patience import BUSY, Limiter, limiter_for, persist
+from pytest_sysint.integrations._patience import BUSY, persist
 from pytest_sysint.integrations._pds.checks import BUILT_IN
 from pytest_sysint.integrations._pds.operations import Patient, RelatedPersons, Request, Search, Status, number_in
 from pytest_sysint.integrations._pds.outcomes import facts_of
 from pytest_sysint.integrations._pds.privacy import learn_number, learn_people, learn_search, without_people
 from pytest_sysint.integrations._pds.tokens import Key, Tokens, generated_pem, read_pem
-from pytest_sysint.integrations._simulated import Control, find_simulator
 
 _PATH = "/personal-demographics/FHIR/R4"
 URLS = {
@@ -41,8 +41,10 @@ _PRODUCTION = "api.service.nhs.uk"
 SANDBOX_PATIENT, SANDBOX_RESTRICTED, SIMULATED_SUPERSEDED = "9000000009", "9000000025", "9990000026"
 
 
-class Settings(HttpSettings):
+class Settings(ExternalSettings):
     """Where PDS is, and who we are there."""
+
+    urls: ClassVar[Mapping[str, str]] = URLS
 
     environment: Literal["", "sandbox", "int", "prod"] = Field(
         "", description="Which PDS it is: gives the url. Without it and without a url, a simulator is started."
@@ -62,25 +64,14 @@ class Settings(HttpSettings):
     restricted_patient: str = Field("", description="NHS number of one whose address must not be shown.")
     superseded_patient: str = Field("", description="An NHS number that has been replaced by another.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict) or raw.get("url") or str(raw.get("environment")) not in URLS:
-            return raw
-        return {**raw, "url": URLS[str(raw["environment"])]}
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         given = [bool(self.api_key), bool(self.key_id), bool(self.private_key)]
         if self.private_key and not all(given):
-            raise _problem("private_key belongs to an api_key and a key_id: give all three")
+            raise misfit("private_key belongs to an api_key and a key_id: give all three")
         if self.environment in ("int", "prod") and not (all(given) or self.auth):
-            raise _problem(f"PDS {self.environment} needs api_key, key_id and private_key, or a token in `auth`")
+            raise misfit(f"PDS {self.environment} needs api_key, key_id and private_key, or a token in `auth`")
         return self
-
-
-def _problem(text: str) -> PydanticCustomError:
-    return PydanticCustomError("sysint", "{text}", {"text": text})
 
 
 def _signature(method: str, path: str, options: Mapping[str, Any]) -> str:
@@ -88,10 +79,10 @@ def _signature(method: str, path: str, options: Mapping[str, Any]) -> str:
     return f"{method} {path} { {name: value for name, value in options.items() if name != 'headers'} }"
 
 
-class Pds(HttpIntegration[Settings]):
+class Pds(External[Settings]):
     """PDS as one application sees it."""
 
-    category = "external_service"
+    simulator = "nhs_pds"
     settings_model = Settings
     driver = "jwt"
     operations: ClassVar[tuple[type[Operation], ...]] = (
@@ -107,19 +98,7 @@ class Pds(HttpIntegration[Settings]):
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
-        self._making = threading.RLock()
         self._last = threading.local()
-
-    @cached_property
-    def _control(self) -> Control | None:
-        base = self.base
-        return find_simulator(base.scheme, base.host, base.port, "nhs_pds")
-
-    @property
-    def control(self) -> Control | None:
-        """How the simulator is told what to do; None for a real PDS. Asks it, on loopback, at the first time."""
-        with self._making:
-            return self._control
 
     @property
     def is_open(self) -> bool:
@@ -183,28 +162,17 @@ class Pds(HttpIntegration[Settings]):
         return known.key.api_key if known else reveal(self.settings.api_key)
 
     @property
-    def limiter(self) -> Limiter | None:
-        """Keeps to the rate of the application. A simulator that was started for this run is nobody else's."""
-        if self.control is not None and "rate" not in self.settings.model_fields_set:
-            return None
-        application = reveal(self.settings.api_key)
-        return limiter_for(f"{self.base.host}:{self.base.port}", application, self.settings.rate)
+    def rated_as(self) -> str:
+        return reveal(self.settings.api_key)
 
     def close(self) -> None:
-        for name in ("_token_link", "_control"):
-            link = self.__dict__.pop(name, None)
-            if link is not None:
-                link.close()
+        link = self.__dict__.pop("_token_link", None)
+        if link is not None:
+            link.close()
         super().close()
 
-    @property
-    def client(self) -> Any:
-        client = super().client
-        client.event_hooks = {"request": [self._complete]}
-        return client
-
     def _complete(self, request: Any) -> None:
-        """What a request of the native client lacks: ids and the token."""
+        """Add ids and the token."""
         for name, value in self._headers({}, "").items():
             request.headers.setdefault(name, value)
         known = self.tokens
@@ -217,10 +185,9 @@ class Pds(HttpIntegration[Settings]):
         A header that is given as an empty text is left out: `headers: {X-Request-ID: ""}`. More facts: `outcome` (the
         Spine code), `total`, `etag`, `version`, `superseded_by`, `retries`, `waited` (seconds).
         """
-        headers = self._headers(options.get("headers") or {}, _signature(method, path, options))
-        known = None if "auth" in options or "authorization" in headers else self.tokens
-        sent = {**options, "headers": headers}
-        self._last.pending = (_signature(method, path, options), headers.get("x-request-id", ""))
+        signature = _signature(method, path, options)
+        sent, known = self._prepared(signature, options)
+        self._last.pending = (signature, sent["headers"].get("x-request-id", ""))
         seen = persist(lambda left: self._try(method, path, left, sent, known), timeout, self.limiter)
         if seen.facts["status"] not in BUSY:
             self._last.pending = None
@@ -228,9 +195,14 @@ class Pds(HttpIntegration[Settings]):
 
     def once(self, method: str, path: str, *, timeout: float, **options: Any) -> Observation:
         """The same without patience: the first answer, whatever it is."""
-        headers = self._headers(options.get("headers") or {}, _signature(method, path, options))
+        sent, known = self._prepared(_signature(method, path, options), options)
+        return self._try(method, path, timeout, sent, known)
+
+    def _prepared(self, signature: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Tokens | None]:
+        """What is sent, and who gets the token that goes with it; None where none does."""
+        headers = self._headers(options.get("headers") or {}, signature)
         known = None if "auth" in options or "authorization" in headers else self.tokens
-        return self._try(method, path, timeout, {**options, "headers": headers}, known)
+        return {**options, "headers": headers}, known
 
     def _try(
         self, method: str, path: str, timeout: float, options: Mapping[str, Any], known: Tokens | None
@@ -249,13 +221,13 @@ class Pds(HttpIntegration[Settings]):
         number = number_in(path)
         if not self.is_synthetic:
             learn_number(number)
-            learn_search(options.get("query") or {})
+            learn_search({**parse_qs(urlsplit(path).query), **(options.get("query") or {})})
         seen = super().request(method, path, timeout=timeout, **{**options, "headers": headers})
         seen = with_facts(seen, **facts_of(seen.payload, seen.facts["status"], seen.facts["headers"], number))
-        if self.is_synthetic or seen.exchange is None:
+        if self.is_synthetic:
             return seen
         learn_people(seen.payload)
-        return replace(seen, exchange=without_people(seen.exchange, seen.payload))
+        return replace(seen, exchange=seen.exchange and without_people(seen.exchange, seen.payload))
 
     def _headers(self, given: Mapping[str, str], signature: str) -> dict[str, str]:
         own = {
@@ -311,7 +283,7 @@ class Pds(HttpIntegration[Settings]):
         return self.settings.superseded_patient or (SIMULATED_SUPERSEDED if self.control is not None else "")
 
     def rungs(self) -> Iterable[Rung]:
-        yield from (rung for rung in super().rungs() if rung.name in ("dns", "tcp", "tls"))
+        yield from super().rungs()
         yield Rung("authentication", self._authenticate)
         yield Rung("ping", self._ping)
 

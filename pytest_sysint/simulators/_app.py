@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
-from pytest_sysint.core.errors import UsageError, did_you_mean
+from pytest_sysint.core.errors import UsageError
 from pytest_sysint.simulators._faults import Fault, Faults
 
 CONTROL = "/_simulator"
@@ -96,10 +96,15 @@ class Simulator(ABC):
 
     def __init__(self, faults: Iterable[str] = ()) -> None:
         self.lock = threading.RLock()
-        self.faults = Faults({**COMMON_FAULTS, **self.own_faults})
+        self.faults = Faults(self.known_faults())
         self._received: deque[dict[str, Any]] = deque(maxlen=_RECORDS_KEPT)
         for word in faults:
             self.fault(word)
+
+    @classmethod
+    def known_faults(cls) -> dict[str, str]:
+        """Fault -> what it breaks: the common ones and its own."""
+        return {**COMMON_FAULTS, **cls.own_faults}
 
     @abstractmethod
     def answer(self, asked: Asked) -> Answered:
@@ -237,21 +242,6 @@ COMMON_FAULTS = {
     "malformed": "breaks off the JSON of the body",
     "cut": "closes the connection in the middle of the body",
 }
-
-
-def words(text: str, allowed: Iterable[str], what: str) -> list[str]:
-    """The words of a comma-separated option.
-
-    Raises:
-        UsageError: for one that is not allowed.
-
-    """
-    found = [word.strip() for word in text.split(",") if word.strip()]
-    known = list(allowed)
-    for word in found:
-        if word not in known:
-            raise UsageError(f"unknown {what} '{word}'{did_you_mean(word, known)}")
-    return found
 
 
 async def _read(scope: Mapping[str, Any], receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> Asked:

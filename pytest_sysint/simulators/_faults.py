@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pytest_sysint.core.errors import UsageError, did_you_mean
 
@@ -19,18 +20,19 @@ class Request(Protocol):
     def header(self, name: str) -> str: ...
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(BaseModel):
     """One fault that is set."""
 
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
     name: str
-    times: int | None = None
+    times: int | None = Field(default=None, ge=0)
     """How many more requests meet it; None for all."""
     path: str = ""
     """A regular expression that the path must contain."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     """Headers that the request must have, with these values."""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: dict[str, int | FiniteFloat] = {}
     """What else the fault wants to know: `retry_after`, `seconds`, ..."""
 
     def fits(self, asked: Request) -> bool:
@@ -53,16 +55,19 @@ class Faults:
         """Set one.
 
         Raises:
-            UsageError: for one that is not known, or a path that is no regular expression.
+            UsageError: for one that is not known, or that is told in a way that it cannot be met.
 
         """
         if name not in self.known:
             raise UsageError(f"unknown fault '{name}'{did_you_mean(name, self.known)}")
-        fault = Fault(name, **how)
         try:
+            fault = Fault(name=name, **how)
             re.compile(fault.path)
+        except ValidationError as error:
+            said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            raise UsageError(f"the fault '{name}' cannot be set: {said}") from None
         except re.error as error:
-            raise UsageError(f"'{fault.path}' is no regular expression: {error}") from None
+            raise UsageError(f"'{how['path']}' is no regular expression: {error}") from None
         self._set.append(fault)
         return fault
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pytest_sysint.core.errors import Unavailable, UsageError, did_you_mean
 from pytest_sysint.core.provisioning import Place, Running
-from pytest_sysint.simulators._app import Simulator, words
+from pytest_sysint.core.registry import Room
+from pytest_sysint.simulators._app import Simulator
 
 FAULTS_VARIABLE = "PYTEST_SYSINT_SIMULATOR_FAULTS"
 """Faults that every simulator that has them starts with, separated by commas."""
+
+_SIMULATORS = Room("simulators", "SIMULATOR", "simulator")
 
 S = TypeVar("S", bound=Simulator)
 
@@ -90,7 +93,8 @@ def numbers_of(options: Mapping[str, str], defaults: Mapping[str, int]) -> dict[
 
     """
     for name in defaults:
-        if not options.get(name, "0").isdigit():
+        text = options.get(name, "0")
+        if not (text.isascii() and text.isdigit()):
             raise UsageError(f"the option '{name}' of a simulator is a whole number, and not '{options[name]}'")
     return {name: int(options.get(name, default)) for name, default in defaults.items()}
 
@@ -108,12 +112,25 @@ def hold_to(options: Mapping[str, str], known: Iterable[str], name: str) -> None
             raise UsageError(f"unknown option '{word}' of the simulator of {name}{did_you_mean(word, allowed)}")
 
 
-def faults_of(options: Mapping[str, str], known: Mapping[str, str]) -> list[str]:
+def faults_of(options: Mapping[str, str], simulator: type[Simulator]) -> list[str]:
     """The faults to start with: those of `options: {faults: a,b}`, and of the environment's those that it has.
 
     Raises:
-        UsageError: for an option that names an unknown fault.
+        UsageError: for an option that it does not know, or a word of the environment that no simulator knows.
 
     """
-    everywhere = [word.strip() for word in os.environ.get(FAULTS_VARIABLE, "").split(",")]
-    return [*words(options.get("faults", ""), known, "fault"), *(word for word in everywhere if word in known)]
+    own = simulator.known_faults()
+    told = _words(options.get("faults", ""), own, "unknown fault")
+    everywhere = os.environ.get(FAULTS_VARIABLE, "")
+    if everywhere:
+        every = {word for name in _SIMULATORS.names() for word in _SIMULATORS.get(name).known_faults()}
+        told += [word for word in _words(everywhere, every, f"{FAULTS_VARIABLE}: unknown fault") if word in own]
+    return told
+
+
+def _words(text: str, known: Collection[str], what: str) -> list[str]:
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    for word in found:
+        if word not in known:
+            raise UsageError(f"{what} '{word}'{did_you_mean(word, known)}")
+    return found

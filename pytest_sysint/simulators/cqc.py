@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 from pytest_sysint.core.provisioning import Place, Running
 from pytest_sysint.simulators import _serve
-from pytest_sysint.simulators._app import COMMON_FAULTS, Answered, Asked, Simulator
+from pytest_sysint.simulators._app import Answered, Asked, Simulator
 from pytest_sysint.simulators._cqc import register
 from pytest_sysint.simulators._cqc.faults import FAULTS
 from pytest_sysint.simulators._faults import Fault
@@ -144,7 +144,7 @@ class Cqc(Simulator):
         filters = [(name, value) for name, value in asked.query if name not in _PAGING]
         found = [each for each in every if all(str(each.get(name, "")) == value for name, value in filters)]
         bounds = [asked.value("page") or "1", asked.value("perPage") or str(_PER_PAGE)]
-        if not all(text.isdigit() and int(text) for text in bounds):
+        if not all(text.isascii() and text.isdigit() and int(text) for text in bounds):
             return _said(400, "page and perPage must be whole numbers above 0")
         page, size = int(bounds[0]), min(int(bounds[1]), _MOST_PER_PAGE)
         items = [_listed(each, key) for each in found[(page - 1) * size : page * size]]
@@ -261,7 +261,7 @@ def from_options(place: Place) -> Cqc:
     """
     numbers = {"locations": LOCATIONS, "rate": RATE, "retry_after": 5}
     _serve.hold_to(place.options, {*numbers, "faults"}, "cqc")
-    faults = _serve.faults_of(place.options, {**COMMON_FAULTS, **FAULTS})
+    faults = _serve.faults_of(place.options, Cqc)
     return Cqc(**_serve.numbers_of(place.options, numbers), faults=faults)
 
 
@@ -275,3 +275,6 @@ def served(**how: Any) -> Iterator[_serve.Handle[Cqc]]:
     """Serve one for a `with` block; `how` as for `Cqc`."""
     with _serve.served(Cqc(**how), BASE) as handle:
         yield handle
+
+
+SIMULATOR = Cqc

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Literal
 from pytest_sysint.core.errors import UsageError, did_you_mean
 from pytest_sysint.core.provisioning import Place, Running
 from pytest_sysint.simulators import _serve
-from pytest_sysint.simulators._app import COMMON_FAULTS, Answered, Asked, Simulator
+from pytest_sysint.simulators._app import Answered, Asked, Simulator
 from pytest_sysint.simulators._faults import Fault
 from pytest_sysint.simulators._pds import people, search, tokens, updates
 from pytest_sysint.simulators._pds.faults import FAULTS
@@ -312,7 +312,7 @@ def from_options(place: Place) -> Pds:
     mode = next((each for each in MODES if each == word), None)
     if mode is None:
         raise UsageError(f"unknown mode '{word}'{did_you_mean(word, MODES)}")
-    faults = _serve.faults_of(place.options, {**COMMON_FAULTS, **FAULTS})
+    faults = _serve.faults_of(place.options, Pds)
     return Pds(mode, **_serve.numbers_of(place.options, numbers), faults=faults)
 
 
@@ -326,3 +326,6 @@ def served(**how: Any) -> Iterator[_serve.Handle[Pds]]:
     """Serve one for a `with` block; `how` as for `Pds`."""
     with _serve.served(Pds(**how), BASE) as handle:
         yield handle
+
+
+SIMULATOR = Pds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,36 @@ def test_what_is_no_fault_is_tolerated(bench, simulated, fault: str) -> None:
     handle = simulated("cqc")
     handle.simulator.fault(fault)
     assert verdict(bench, "cqc", handle.url, "changes-follow-window-by-window") == "passed"
+
+
+ODD: dict[str, Callable[[Any], Any]] = {
+    "a list": lambda _: [1, "two"],
+    "a text": lambda _: "text",
+    "a map of numbers": lambda body: dict.fromkeys(body, 7),
+    "a map of lists": lambda body: {name: [[1], {"code": [2], "rating": {}}] for name in body},
+    "a map of odd maps": lambda body: {name: {"code": [], "security": [{"code": []}], "overall": 3} for name in body},
+}
+
+
+@pytest.mark.parametrize("form", ODD)
+@pytest.mark.parametrize("type_name", SERVED)
+def test_an_answer_of_another_form_is_judged_and_breaks_no_check(bench, simulated, monkeypatch, type_name, form):
+    handle = simulated(type_name)
+    real = handle.simulator.answer
+
+    def odd(asked):
+        answered = real(asked)
+        is_told = isinstance(answered.body, dict) and asked.path != "/oauth2/token"
+        return replace(answered, body=ODD[form](answered.body)) if is_told else answered
+
+    monkeypatch.setattr(handle.simulator, "answer", odd)
+    for slug in (slug for name, slug in CAUGHT if name == type_name and "waited-for" not in slug):
+        assert verdict(bench, type_name, handle.url, slug) in ("passed", "degraded", "failed")
+
+
+def test_a_page_without_locations_proves_nothing_of_their_ids(bench) -> None:
+    with cqc.served(locations=0) as handle:
+        assert verdict(bench, "cqc", handle.url, "ids-have-their-form") == "failed"
 
 
 def test_a_client_that_takes_a_new_request_id_for_each_try_is_caught(bench, simulated, monkeypatch) -> None:

@@ -198,6 +198,13 @@ def test_the_old_token_serves_while_another_thread_renews_it(pds):
         assert tokens.get(5) == first
 
 
+def test_nobody_waits_longer_for_a_token_than_it_may(pds, simulator):
+    tokens = pds().tokens
+    with tokens._lock, pytest.raises(TimedOut, match=r"gave no token within 0\.05s to another check"):
+        tokens.get(0.05)
+    assert tokens.get(5)
+
+
 def test_a_token_that_was_taken_back_is_replaced_once(pds, simulator):
     integration = pds()
     integration.tokens.get(5)
@@ -377,14 +384,16 @@ def test_numbers():
     ]  # fmt: skip
     assert is_made_up("9990000018")
     assert not is_made_up("9434765919")
-    with pytest.raises(ValidationError, match="ten digits"):
-        Patient(patient="900000000")
+    for text in ("900000000", "٩000000009"):
+        with pytest.raises(ValidationError, match="ten digits"):
+            Patient(patient=text)
 
 
 def test_a_number_that_may_be_somebodys_is_in_no_title():
     assert Patient(patient=JANE).title() == "patient 9000000009"
     assert Patient(patient="9434765919").title() == "patient ***"
     assert Request(request="GET /Patient/9434765919").title() == "GET /Patient/***"
+    assert Request(request="GET /Patient?family=Private&_history").title() == "GET /Patient by family, _history"
     assert Search(search={"family": "Private"}).title() == "search by family"
 
 
@@ -401,6 +410,10 @@ def test_on_a_real_service_nobody_is_shown(pds, real):
     found = integration.request("GET", "/Patient", timeout=5, query={"family": "Hidden", "birthdate": "eq1961-02-28"})
     assert "Hidden" not in redact(found.exchange.sent)
     assert "1961-02-28" not in redact(found.exchange.sent)
+    found = integration.request("GET", "/Patient?family=Smythe&birthdate=eq2005-06-16", timeout=5)
+    assert found.facts["total"] == 1
+    for text in ("Smythe", "2005-06-16"):
+        assert text not in redact(f"{found.exchange.title} {found.exchange.sent}")
     refused = integration.request("GET", f"/Patient/{NOBODY}", timeout=5)
     assert "RESOURCE_NOT_FOUND" in refused.exchange.received
 

@@ -271,3 +271,17 @@ def test_control_of_keys_and_tokens():
     assert simulator.tokens.clients["a"].api_key == "b"
     assert simulator.handle(Asked("POST", "/_simulator/keys", body=b"noise")).status == 404
     assert simulator.handle(Asked("GET", "/oauth2/token")).status == 405
+
+
+def test_who_lacks_something_is_not_found_by_it_and_harms_nobody():
+    ask = made("application", worker=True)
+    headers = {"content-type": "application/fhir+json"}
+    bare = {"name": [{"family": "Bare"}], "birthDate": "1950-01-01"}
+    assert ask("/Patient", "POST", bare, headers=headers).status == 201
+    odd = [{"op": "replace", "path": "/name", "value": 5}, {"op": "remove", "path": "/gender"}]
+    assert patch(ask, body={"patches": odd}).status == 200
+    found = ask("/Patient", family="Bare", birthdate="eq1950-01-01").body
+    assert found["total"] == 1
+    for query in ({"gender": "female"}, {"given": "Jane"}, {"phone": "1"}, {"general-practitioner": "Y12345"}):
+        assert ask("/Patient", family="Bare", birthdate="eq1950-01-01", **query).body["total"] == 0
+    assert code(ask("/Patient", "POST", bare, headers=headers)) == (200, "SINGLE_MATCH")

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from pytest_sysint.core.errors import Unavailable, UsageError
-from pytest_sysint.simulators import _serve, cqc
+from pytest_sysint.core.provisioning import Place
+from pytest_sysint.simulators import _serve, cqc, nhs_pds
 from pytest_sysint.simulators._app import Asked
 
 
@@ -76,6 +77,12 @@ def test_faults_are_set_and_taken_back_over_http(handle, client):
         ({"fault": "lost_itme"}, "did you mean 'lost_item'"),
         ({"fault": "500", "path": "("}, "no regular expression"),
         ({"fault": "500", "often": 3}, "often"),
+        ({"fault": "500", "times": "3"}, "the fault '500' cannot be set: times: Input should be a valid integer"),
+        ({"fault": "500", "times": -1}, "times"),
+        ({"fault": "500", "path": 5}, "path"),
+        ({"fault": "500", "headers": ["x"]}, "headers"),
+        ({"fault": "slow", "values": {"seconds": "long"}}, "values.seconds"),
+        ({"fault": "500", "name": "503"}, "name"),
         ({"times": 3}, "expected a JSON map with the key 'fault'"),
         ([], "expected a JSON map"),
     ],
@@ -125,3 +132,34 @@ def test_it_can_be_asked_without_a_server():
     assert (answered.status, len(answered.body["locations"])) == (200, 3)
     with pytest.raises(UsageError):
         cqc.Cqc(faults=["unheard_of"])
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "said"),
+    [
+        (nhs_pds, {"mode": "sandboxed"}, "unknown mode 'sandboxed', did you mean 'sandbox'?"),
+        (nhs_pds, {"fault": "503"}, "unknown option 'fault' of the simulator of nhs_pds, did you mean 'faults'?"),
+        (nhs_pds, {"faults": "503, no_miror"}, "unknown fault 'no_miror', did you mean 'no_mirror'?"),
+        (nhs_pds, {"faults": "lost_item"}, "unknown fault 'lost_item'"),
+        (cqc, {"rate": "fast"}, "the option 'rate' of a simulator is a whole number, and not 'fast'"),
+        (cqc, {"locations": "²"}, "the option 'locations' of a simulator is a whole number, and not '²'"),
+        (cqc, {"mode": "sandbox"}, "unknown option 'mode' of the simulator of cqc"),
+    ],
+)
+def test_words_that_it_does_not_know_are_said(module, options, said, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        module.from_options(Place("it", tmp_path, 0, options))
+    assert caught.value.message.startswith(said)
+
+
+def test_faults_of_the_environment_are_for_those_who_have_them(monkeypatch):
+    monkeypatch.setenv(_serve.FAULTS_VARIABLE, "duplicate_page, no_mirror,503")
+    assert _serve.faults_of({"faults": "slow"}, cqc.Cqc) == ["slow", "duplicate_page", "503"]
+    assert _serve.faults_of({}, nhs_pds.Pds) == ["no_mirror", "503"]
+
+
+def test_a_fault_of_the_environment_that_nobody_has_is_said(monkeypatch):
+    monkeypatch.setenv(_serve.FAULTS_VARIABLE, "duplicate_page,no_miror")
+    for simulator in (cqc.Cqc, nhs_pds.Pds):
+        with pytest.raises(UsageError, match=r"SIMULATOR_FAULTS: unknown fault 'no_miror', did you mean 'no_mirror'\?"):
+            _serve.faults_of({}, simulator)

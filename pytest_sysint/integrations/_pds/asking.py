@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_sysint.core.built_in import Findings
+from pytest_sysint.core.built_in import BuiltIn, Findings, Obstacle, first_of
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
+from pytest_sysint.core.records import Effect
 from pytest_sysint.integrations._pds.operations import Request
-from pytest_sysint.integrations._pds.outcomes import SPINE, codings, issues
+from pytest_sysint.integrations._pds.outcomes import SPINE, codings, diagnostics, issues
+from pytest_sysint.integrations._probing import needs_simulator
 
 if TYPE_CHECKING:
     from pytest_sysint.integrations.nhs_pds import Pds
@@ -27,27 +31,50 @@ def ask(context: Context, request: str, **options: Any) -> Observation:
     return context.perform(Request.model_validate({"request": request, **options}))
 
 
-def first_answer(context: Context, method: str, path: str, **options: Any) -> Observation:
-    """One request without patience, kept for the report."""
-    seen = pds_of(context).once(method, path, timeout=context.timeout, **options)
-    context.note(seen.exchange)
-    return seen
+def patient(context: Context, **headers: str) -> Observation:
+    """Read the test patient."""
+    return ask(context, f"GET /Patient/{pds_of(context).test_patient}", headers=headers)
 
 
-def refused(findings: Findings, seen: Observation, status: int, code: str, what: str = "") -> None:
+contract = partial(BuiltIn, "contract")
+
+
+def refusal(
+    name: str,
+    ask_for: Callable[[Context], Observation],
+    status: int,
+    code: str,
+    description: str,
+    *,
+    naming: str = "",
+    effect: Effect = "read",
+    obstacle: Obstacle,
+) -> BuiltIn:
+    """A check that one request is refused as it must be; `naming` is what the diagnostics should name."""
+
+    def run(context: Context, findings: Findings) -> None:
+        seen = ask_for(context)
+        refused(findings, seen, status, code)
+        if naming:
+            said = diagnostics(seen.payload) or "no diagnostics"
+            findings.holds("diagnostics", naming in said, said, expected=f"they name '{naming}'", severity="warn")
+
+    return contract(name, run, description, effect, obstacle)
+
+
+def refused(findings: Findings, seen: Observation, status: int, code: str) -> None:
     """Judge that an answer is a refusal as PDS writes one: status, OperationOutcome, Spine code."""
-    head = f"{what}: " if what else ""
-    findings.equal(f"{head}status", seen.facts["status"], status)
+    findings.equal("status", seen.facts["status"], status)
     found = issues(seen.payload)
     if not findings.holds(
-        f"{head}OperationOutcome",
+        "OperationOutcome",
         bool(found) and all(issue.get("severity") and issue.get("code") for issue in found),
         f"{len(found)} issues with severity and code" if found else f"a body of {seen.facts['content_type'] or 'none'}",
         expected="an OperationOutcome whose issues have a severity and a code",
     ):
         return
     known = [item.get("code") for item in codings(seen.payload) if item.get("system") == SPINE]
-    findings.equal(f"{head}Spine code", known[0] if known else None, code)
+    findings.equal("Spine code", known[0] if known else None, code)
 
 
 def needs_patient(pds: Pds) -> str:
@@ -70,21 +97,12 @@ def needs_people(pds: Pds) -> str:
     return "" if pds.is_synthetic else "only the made-up people of the sandbox and of the simulator are searched for"
 
 
-def needs_simulator(pds: Pds) -> str:
-    """Why a fault cannot be provoked."""
-    if pds.control is not None:
-        return ""
-    return "it provokes a fault, which the simulator can be asked for and a service that others use must not be"
-
-
 def needs_key(pds: Pds) -> str:
     """Why no assertion can be made."""
     return "" if pds.tokens is not None else "declare `api_key`, `key_id` and `private_key`"
 
 
-def needs_key_and_simulator(pds: Pds) -> str:
-    """Both."""
-    return needs_simulator(pds) or needs_key(pds)
+needs_key_and_simulator = first_of(needs_simulator, needs_key)
 
 
 def forbids_changes(pds: Pds) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from pydantic import Field, field_validator
 
@@ -30,7 +32,7 @@ def _shown(number: str) -> str:
 
 
 def _ten_digits(text: str) -> str:
-    if not re.fullmatch(r"\d{10}", text):
+    if not re.fullmatch(r"[0-9]{10}", text):
         raise ValueError("an NHS number is ten digits, in quotes: '9000000009'")
     return text
 
@@ -38,9 +40,9 @@ def _ten_digits(text: str) -> str:
 class _Read(Operation):
     """One GET."""
 
+    @abstractmethod
     def path(self) -> str:
         """What is asked for."""
-        raise NotImplementedError
 
     def query(self) -> dict[str, Any]:
         """Its parameters."""
@@ -145,5 +147,7 @@ class Request(_http.Request):
         return _SUCCESS
 
     def title(self) -> str:
-        number = number_in(self.request)
-        return self.request.replace(number, _shown(number)) if number else self.request
+        head, _, query = self.request.partition("?")
+        number = number_in(head)
+        shown = head.replace(number, _shown(number)) if number else head
+        return f"{shown} by {', '.join(dict(parse_qsl(query, keep_blank_values=True)))}" if query else shown

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from pytest_sysint.core.built_in import BuiltIn, Findings
+from pytest_sysint.core.built_in import Findings, first_of
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.integrations._pds.asking import (
-    first_answer,
+    contract,
     may_be_refused,
     needs_key,
     needs_key_and_simulator,
     needs_patient,
     pds_of,
-    refused,
+    refusal,
 )
 from pytest_sysint.integrations._pds.tokens import Tokens, make_pem
+from pytest_sysint.integrations._probing import body_of, first_answer
 
 
 def _tokens(context: Context) -> Tokens:
@@ -33,10 +34,10 @@ def _tokens(context: Context) -> Tokens:
 def _given(context: Context, findings: Findings) -> None:
     tokens = _tokens(context)
     seen = tokens.ask(tokens.key.assertion(tokens.url), context.timeout)
-    told: Mapping[str, Any] = seen.payload if isinstance(seen.payload, Mapping) else {}
+    told = body_of(seen)
     findings.equal("status", seen.facts["status"], 200)
     is_given = isinstance(told.get("access_token"), str) and bool(told["access_token"])
-    findings.holds("access_token", is_given, "given" if is_given else "not given", expected="a text")
+    findings.either("access_token", is_given, "given", "not given", expected="a text")
     findings.equal("token_type", str(told.get("token_type", "")).lower(), "bearer")
     life = told.get("expires_in")
     is_life = isinstance(life, (str, int)) and str(life).isdigit() and int(life) > 0
@@ -45,10 +46,9 @@ def _given(context: Context, findings: Findings) -> None:
 
 def _judge_denial(findings: Findings, what: str, seen: Observation, status: int, word: str) -> None:
     findings.equal(f"{what}: status", seen.facts["status"], status)
-    told: Mapping[str, Any] = seen.payload if isinstance(seen.payload, Mapping) else {}
+    told = body_of(seen)
     missing = [name for name in ("error", "error_description") if not told.get(name)]
-    shown = f"without {missing}" if missing else "error and error_description"
-    findings.holds(f"{what}: body", not missing, shown, expected="error and error_description")
+    findings.either(f"{what}: body", not missing, "error and error_description", f"without {missing}")
     said = str(told.get("error_description", ""))
     names_it = word in said
     findings.holds(f"{what}: says why", names_it, said or "nothing", expected=f"it names {word}", severity="warn")
@@ -121,44 +121,39 @@ def _never_twice(context: Context, findings: Findings) -> None:
     findings.equal("assertions", len(made), 3)
 
 
-def _without_token(context: Context, findings: Findings) -> None:
-    seen = first_answer(context, "GET", f"/Patient/{pds_of(context).test_patient}", auth="none")
-    refused(findings, seen, 401, "ACCESS_DENIED")
-
-
-def _wrong_token(context: Context, findings: Findings) -> None:
-    headers = {"authorization": "Bearer this-is-no-token"}
-    seen = first_answer(context, "GET", f"/Patient/{pds_of(context).test_patient}", headers=headers)
-    refused(findings, seen, 401, "ACCESS_DENIED")
+def _read(context: Context, **options: Any) -> Observation:
+    return first_answer(context, f"/Patient/{pds_of(context).test_patient}", **options)
 
 
 TOKENS = (
-    BuiltIn(
-        "contract", "a token is given and tells its life", _given, "expires_in comes as a text here.",
-        obstacle=needs_key,
+    contract(
+        "a token is given and tells its life", _given, "expires_in comes as a text here.", obstacle=needs_key,
     ),
-    BuiltIn(
-        "contract", "an expired assertion is refused", _expired, "400 for an exp in the past.",
-        obstacle=lambda pds: may_be_refused(pds) or needs_key(pds),
+    contract(
+        "an expired assertion is refused", _expired, "400 for an exp in the past.",
+        obstacle=first_of(may_be_refused, needs_key),
     ),
-    BuiltIn(
-        "contract", "an unknown key is refused", _unknown_key, "401 for a kid that nobody published.",
-        obstacle=lambda pds: may_be_refused(pds) or needs_key(pds),
+    contract(
+        "an unknown key is refused", _unknown_key, "401 for a kid that nobody published.",
+        obstacle=first_of(may_be_refused, needs_key),
     ),
-    BuiltIn(
-        "contract", "malformed assertions are refused", _malformed, "Every refusal that the specification lists.",
+    contract(
+        "malformed assertions are refused", _malformed, "Every refusal that the specification lists.",
         obstacle=needs_key_and_simulator,
     ),
-    BuiltIn(
-        "contract", "an assertion is good for once", _replayed, "400 for a jti that has been seen.",
+    contract(
+        "an assertion is good for once", _replayed, "400 for a jti that has been seen.",
         obstacle=needs_key_and_simulator,
     ),
-    BuiltIn(
-        "contract", "no token is no access", _without_token, "401 ACCESS_DENIED without a token.",
-        obstacle=lambda pds: may_be_refused(pds) or needs_key(pds) or needs_patient(pds),
+    refusal(
+        "no token is no access", lambda context: _read(context, auth="none"),
+        401, "ACCESS_DENIED", "401 ACCESS_DENIED without a token.",
+        obstacle=first_of(may_be_refused, needs_key, needs_patient),
     ),
-    BuiltIn(
-        "contract", "a wrong token is no access", _wrong_token, "401 ACCESS_DENIED; the open sandbox says so too.",
-        obstacle=lambda pds: may_be_refused(pds) or needs_patient(pds),
+    refusal(
+        "a wrong token is no access",
+        lambda context: _read(context, headers={"authorization": "Bearer this-is-no-token"}),
+        401, "ACCESS_DENIED", "401 ACCESS_DENIED; the open sandbox says so too.",
+        obstacle=first_of(may_be_refused, needs_patient),
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected
+from pytest_sysint.core.errors import CallError, Denied, Garbled, Rejected, TimedOut
 from pytest_sysint.core.integration import Observation
 from pytest_sysint.core.secrets import learn, redact
 
@@ -157,10 +157,14 @@ class Tokens:
         now = time.monotonic()
         if now < self._renew_at or (now + timeout < self._until and self._lock.locked()):
             return self._token
-        with self._lock:
+        if not self._lock.acquire(timeout=timeout):
+            raise TimedOut(f"{self.url} gave no token within {timeout:g}s to another check", rung="authentication")
+        try:
             if time.monotonic() >= self._renew_at:
-                self._renew(timeout)
+                self._renew(now + timeout - time.monotonic())
             return self._token
+        finally:
+            self._lock.release()
 
     def drop(self, token: str) -> bool:
         """Do not use this token any more; whether it was the one in use."""

@@ -65,9 +65,10 @@ def matches(query: Iterable[tuple[str, str]], people: Iterable[Mapping[str, Any]
 
 def _score(asked: list[tuple[str, str]], person: Mapping[str, Any], is_fuzzy: bool) -> float:
     """How well somebody fits, from 0 to 1: as well as in what fits worst."""
-    if "name" not in person:
-        return 0.0
-    return round(min((_fit(name, value, person, is_fuzzy) for name, value in asked), default=0.0), 4)
+    try:
+        return round(min((_fit(name, value, person, is_fuzzy) for name, value in asked), default=0.0), 4)
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return 0.0  # somebody who lacks what is asked for: the minimal one, or one who was created or changed so
 
 
 def _fit(name: str, value: str, person: Mapping[str, Any], is_fuzzy: bool) -> float:

@@ -129,4 +129,7 @@ def create(asked: Asked, people: dict[str, dict[str, Any]], *, keep: bool) -> An
 
 
 def _is_alike(patient: Mapping[str, Any], family: str, born: str) -> bool:
-    return "name" in patient and (patient["name"][0]["family"], patient["birthDate"]) == (family, born)
+    try:
+        return (patient["name"][0]["family"], patient["birthDate"]) == (family, born)
+    except (KeyError, IndexError, TypeError):
+        return False
