@@ -29,10 +29,10 @@ def write_body(options: Mapping[str, Any]) -> tuple[bytes, str]:
     return (body if isinstance(body, bytes) else str(body).encode()), ""
 
 
-def write_query(values: Mapping[str, Any]) -> str:
-    """A query string: lists repeat their name, true and false are written so, None is left out."""
+def write_query(values: Mapping[str, Any], *, safe: str = "") -> str:
+    """A query string: lists repeat their name, booleans are `true` and `false`, None is left out, `safe` not escaped."""
     pairs = {name: _plain(value) for name, value in values.items() if value is not None}
-    return urlencode(pairs, doseq=True)
+    return urlencode(pairs, doseq=True, safe=safe)
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
-from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -21,6 +20,7 @@ from pytest_sysint.core.model import Secret
 from pytest_sysint.core.provisioning import Simulator
 from pytest_sysint.core.secrets import MASK, learn, redact, reveal
 from pytest_sysint.core.units import Rate
+from pytest_sysint.integrations._body import write_query
 from pytest_sysint.integrations._cqc.checks import BUILT_IN
 from pytest_sysint.integrations._cqc.operations import Changes, Location, Locations, Provider, Providers, Request
 from pytest_sysint.integrations._cqc.privacy import without_people
@@ -31,7 +31,6 @@ from pytest_sysint.integrations._patience import persist
 URL = "https://api.service.cqc.org.uk/public/v1"
 HEADER = "ocp-apim-subscription-key"
 _MOST_PAGES = 10_000
-_SINGULAR = {"locations": "locationId", "providers": "providerId"}
 
 
 class Settings(ExternalSettings):
@@ -234,14 +233,8 @@ class Cqc(External[Settings]):
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:
     """A path with its query. The service refuses escaped colons, so that they stay as they are."""
-    pairs = {name: _plain(value) for name, value in query.items() if value is not None}
-    if not pairs:
-        return path
-    return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs, doseq=True, safe=':')}"
-
-
-def _plain(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+    written = write_query(query, safe=":")
+    return f"{path}{'&' if '?' in path else '?'}{written}" if written else path
 
 
 def _listed(payload: Any, key: str) -> list[Any]:

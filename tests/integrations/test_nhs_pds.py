@@ -19,12 +19,12 @@ from pytest_sysint.expectations import compile_expectation
 from pytest_sysint.integrations._patience import Limiter, asked_to_wait, back_off, limiter_for, persist
 from pytest_sysint.integrations._pds.numbers import is_made_up, is_number
 from pytest_sysint.integrations._pds.operations import Patient, RelatedPersons, Request, Search, Status
-from pytest_sysint.integrations._pds.tokens import Key, life_of, make_pem
+from pytest_sysint.integrations._pds.tokens import Key, generated_pem, life_of, make_pem
 from pytest_sysint.integrations.nhs_pds import URLS, Pds, Settings
 from pytest_sysint.simulators import _serve, nhs_pds
 from pytest_sysint.simulators._app import Answered
 
-KEY = Key("the-api-key", "the-kid", make_pem())
+KEY = Key("the-api-key", "the-kid", generated_pem())
 DECLARED = {"api_key": KEY.api_key, "key_id": KEY.kid, "private_key": KEY.pem}
 JANE, JANET, NOBODY = "9000000009", "9000000025", "9111231130"
 
@@ -134,12 +134,14 @@ def test_the_ladder_holds_with_a_declared_key_and_on_the_open_sandbox(pds, real)
     [
         ({"key_id": "another-kid"}, "check `key_id`"),
         ({"api_key": "another-api-key"}, "check `api_key`"),
-        ({"private_key": make_pem()}, "check `private_key`"),
+        ({"private_key": "{another}"}, "check `private_key`"),
         ({"token_url": "{origin}/oauth2/token/"}, ""),
     ],
 )
 def test_a_key_that_is_refused_is_said_with_what_to_check(pds, real, change, hint):
     change = {name: value.replace("{origin}", real.origin) for name, value in change.items()}
+    if "private_key" in change:
+        change = {"private_key": make_pem()}
     integration = pds(real.url, **{**DECLARED, **change})
     with pytest.raises((Denied, Rejected)) as caught:
         integration.request("GET", f"/Patient/{JANE}", timeout=5)

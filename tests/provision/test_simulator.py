@@ -52,7 +52,7 @@ def test_it_starts_with_the_faults_that_are_asked_for(
 def test_words_that_it_does_not_know_are_said(provide: Provide) -> None:
     with pytest.raises(Unavailable) as caught:
         provide(type="nhs_pds", way="simulator", options={"options": {"mode": "sandboxed"}})
-    assert caught.value.message == "unknown mode 'sandboxed', did you mean 'sandbox'?"
+    assert caught.value.message.startswith("unknown mode 'sandboxed', did you mean 'sandbox'?")
 
 
 def test_a_type_without_one_says_so(provide: Provide) -> None:

@@ -115,12 +115,6 @@ def _replayed(context: Context, findings: Findings) -> None:
     _judge_denial(findings, "again", tokens.ask(assertion, context.timeout), 400, "'jti'")
 
 
-def _never_twice(context: Context, findings: Findings) -> None:
-    tokens = _tokens(context)
-    made = {tokens.key.assertion(tokens.url) for _ in range(3)}
-    findings.equal("assertions", len(made), 3)
-
-
 def _read(context: Context, **options: Any) -> Observation:
     return first_answer(context, f"/Patient/{pds_of(context).test_patient}", **options)
 
