@@ -30,7 +30,7 @@ def write_body(options: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 def write_query(values: Mapping[str, Any], *, safe: str = "") -> str:
-    """A query string: lists repeat their name, booleans are `true` and `false`, None is left out, `safe` not escaped."""
+    """A query string: lists repeat their name, booleans are true and false, None is left out; `safe` is not escaped."""
     pairs = {name: _plain(value) for name, value in values.items() if value is not None}
     return urlencode(pairs, doseq=True, safe=safe)
 
