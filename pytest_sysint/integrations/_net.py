@@ -46,6 +46,11 @@ def host_port(url: str, default_port: int) -> tuple[str, int]:
     return host or "localhost", port or default_port
 
 
+def place(host: str, port: int) -> str:
+    """`host:port`, with brackets around an address of IPv6."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def network_rungs(
     host: str,
     port: int,
@@ -112,7 +117,7 @@ class Route:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self.where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
+        self.where = place(host, port)
         self._addresses: list[Address] = []
 
     def resolve(self, timeout: float) -> str:

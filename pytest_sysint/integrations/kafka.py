@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.capabilities import Sampling
 from pytest_sysint.core.description import Description
-from pytest_sysint.core.errors import Denied, Rejected
+from pytest_sysint.core.errors import Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.integrations._kafka.description import SECTIONS, describe
 from pytest_sysint.integrations._kafka.operations import OPERATIONS, Sample, Start
@@ -28,6 +28,7 @@ from pytest_sysint.integrations._kafka.settings import Access, Settings
 from pytest_sysint.integrations._kafka.watching import TopicWatch
 from pytest_sysint.integrations._kafka.wire import Brokers, Client
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
+from pytest_sysint.integrations._settings import reading_only
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
@@ -309,11 +310,7 @@ class Kafka(Integration[Settings]):
 
     def _may_write(self) -> None:
         if self.read_only:
-            raise Denied(
-                f"nothing is written to {self._brokers.where}: the environment allows reading only",
-                rung="write",
-                hint="`environments: {...: {allow: [...]}}` says what may be done",
-            )
+            raise reading_only(f"nothing is written to {self._brokers.where}")
 
     def kcat(self, *words: str) -> str:
         """A kcat command for this cluster; `$KAFKA_PASSWORD` stands where the password must be put in."""

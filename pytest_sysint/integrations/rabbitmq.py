@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pytest_sysint.core.capabilities import Sampling
 from pytest_sysint.core.description import Description
-from pytest_sysint.core.errors import Denied, Rejected, TimedOut, Unreachable
+from pytest_sysint.core.errors import Rejected, TimedOut, Unreachable
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
 from pytest_sysint.integrations._net import network_rungs
@@ -30,6 +30,7 @@ from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
 from pytest_sysint.integrations._rabbitmq.talk import Talk
 from pytest_sysint.integrations._rabbitmq.trouble import no_answer, not_amqp
 from pytest_sysint.integrations._rabbitmq.watching import AHEAD, QueueWatch, forget
+from pytest_sysint.integrations._settings import reading_only
 from pytest_sysint.integrations._tls import context_for
 
 _SEND, _READ = "send", "read"
@@ -372,11 +373,7 @@ class RabbitMQ(Integration[Settings]):
 
     def _may_write(self) -> None:
         if self.read_only:
-            raise Denied(
-                f"nothing is changed at {self.access.where}: the environment allows reading only",
-                rung="write",
-                hint="`environments: {...: {allow: [...]}}` says what may be done",
-            )
+            raise reading_only(f"nothing is changed at {self.access.where}")
 
     def amqp(self, program: str, *words: str) -> str:
         """A command of amqp-tools for this broker; `$RABBITMQ_PASSWORD` stands where the password must be put in."""

@@ -37,22 +37,21 @@ from pytest_sysint.core.errors import (
     UsageError,
 )
 from pytest_sysint.core.integration import Measure
-from pytest_sysint.core.provisioning import LocalBinary, free_port
+from pytest_sysint.core.provisioning import free_port
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.declaration.checks import read_check
 from pytest_sysint.integrations._messages import Deadline
 from pytest_sysint.integrations._rabbitmq.link import Link
 from pytest_sysint.integrations._rabbitmq.settings import Access
-from pytest_sysint.integrations.rabbitmq import TYPE, RabbitMQ, Settings
+from pytest_sysint.integrations.rabbitmq import RabbitMQ, Settings
 from pytest_sysint.provision import ServiceRequest, Services
-from pytest_sysint.provision._programs import find
 
 SHORT = 0.5
 PASSWORD = "correct-horse-rabbit"
 
 
 class Broker:
-    """The server of this file: with the management API, a second vhost and a user without rights."""
+    """The real server, with a second vhost and users without rights."""
 
     def __init__(self, url, management_url):
         self.url = url
@@ -78,16 +77,8 @@ class Broker:
 
 
 @pytest.fixture(scope="module")
-def broker(require, tmp_path_factory):
-    recipe = next(recipe for recipe in TYPE.recipes if isinstance(recipe, LocalBinary))
-    require(find(recipe), "rabbitmq-server is not installed")
-    services, port = Services(logs=tmp_path_factory.mktemp("logs")), free_port()
-    options = {"options": {"management_port": str(port)}}
-    request = ServiceRequest("rabbit", "rabbitmq", way="local_binary", options=options, timeout=120)
-    try:
-        yield Broker(services.provide(request).url, f"http://127.0.0.1:{port}")
-    finally:
-        services.close()
+def broker(real_service, management_url):
+    return Broker(real_service("rabbitmq", "local_binary"), management_url)
 
 
 @pytest.fixture
