@@ -73,7 +73,7 @@ components:
     Room: {{type: object, properties: {{number: {{type: integer}}}}}}
 """
 THIRD = """
-asyncapi: 3.0.0
+asyncapi: {version}
 info: {{title: Care events, version: 1.0.0}}
 defaultContentType: application/json
 servers:
@@ -130,7 +130,7 @@ DISCHARGED = {
     "Discharged": {"type": "object", "required": ["type", "id"], "properties": {"type": {"$ref": "#/Word"}}},
     "Word": {"const": "discharged"},
 }
-VERSIONS = ["2.0.0", "2.1.0", "2.2.0", "2.3.0", "2.4.0", "2.5.0", "2.6.0", "3.0.0"]
+VERSIONS = ["2.0.0", "2.1.0", "2.2.0", "2.3.0", "2.4.0", "2.5.0", "2.6.0", "3.0.0", "3.1.0"]
 ADMITTED = {"type": "admitted", "id": "R-1", "at": "2026-01-01T10:00:00Z", "room": {"number": 7}}
 LEFT = {"type": "discharged", "id": "R-1"}
 HEADERS = {"tenant": "oakwood", "correlationId": "c-1", "attempt": "2", "content-type": "application/json"}
