@@ -23,9 +23,8 @@ def peek(integration: Any, queue: str, count: int) -> str:
     """Looks at the head of a queue. What `rabbitmqadmin get` gives back goes to the end of a quorum queue; what a
     connection leaves behind goes back to where it stood.
     """
-    return _python(
-        integration, f"get = {_CONNECT}.channel().basic_get; print(*(get({queue!r}) for _ in range({count})), sep='\\n')"
-    )
+    script = f"get = {_CONNECT}.channel().basic_get; print(*(get({queue!r}) for _ in range({count})), sep=chr(10))"
+    return _python(integration, script)
 
 
 def rabbitmqadmin(integration: Any, words: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pytest_sysint.core.errors import TimedOut, Unreachable
@@ -21,8 +21,9 @@ SEND, READ = "send", "read"
 class Links:
     """The connections to one broker, by what they are for."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Callable[[], Access]) -> None:
         self._access = access
+        """Raises CallError when the url cannot be read, which is nobody's trouble before somebody talks."""
         self._links: dict[str, Link] = {}
         self._opening = threading.Lock()
 
@@ -48,7 +49,7 @@ class Links:
         if link is not None and link.alive:
             return link
         if not self._opening.acquire(timeout=deadline.left):
-            raise no_answer(self._access.where, str(deadline), "authentication")
+            raise no_answer(self._access().where, str(deadline), "authentication")
         try:
             link = self._links.get(purpose)
             if link is None or not link.alive:
@@ -64,7 +65,7 @@ class Links:
             CallError: when it cannot be opened.
 
         """
-        access = self._access
+        access = self._access()
         link = Link(access.parameters(deadline), access.where, confirms=purpose == SEND)
         try:
             link.wait_open(deadline)
