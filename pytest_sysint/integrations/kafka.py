@@ -26,7 +26,7 @@ from pytest_sysint.integrations._kafka.recipes import RECIPES
 from pytest_sysint.integrations._kafka.seeding import create, topics_in
 from pytest_sysint.integrations._kafka.settings import Access, Settings
 from pytest_sysint.integrations._kafka.watching import TopicWatch
-from pytest_sysint.integrations._kafka.wire import Brokers, Client
+from pytest_sysint.integrations._kafka.wire import Brokers, Client, own_topics
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
 from pytest_sysint.integrations._settings import reading_only
 
@@ -122,7 +122,7 @@ class Kafka(Integration[Settings]):
 
     def _read(self, timeout: float) -> str:
         deadline = Deadline(timeout)
-        topics = _own(self._admin().metadata(deadline))
+        topics = own_topics(self._admin().metadata(deadline))
         headless = [f"{name}[{at}]" for name, topic in topics.items() for at in _headless(topic)]
         if headless:
             shown = ", ".join(headless[:_SHOWN])
@@ -282,13 +282,13 @@ class Kafka(Integration[Settings]):
         return Observation(inbox.messages, {**inbox.facts, "observed_by": "own reader"}, watch.phases(), said)
 
     def places(self, pattern: str, timeout: float) -> tuple[str, ...]:
-        return tuple(name for name in sorted(_own(self.metadata(timeout))) if fnmatch.fnmatchcase(name, pattern))
+        return tuple(name for name in own_topics(self.metadata(timeout)) if fnmatch.fnmatchcase(name, pattern))
 
     def topics(self, pattern: str, timeout: float) -> Observation:
         """The topics whose names match. Facts: count."""
         watch = Stopwatch()
-        found = _own(self.metadata(timeout))
-        rows = [_row(found[name]) for name in sorted(found) if fnmatch.fnmatchcase(name, pattern)]
+        found = own_topics(self.metadata(timeout))
+        rows = [_row(found[name]) for name in found if fnmatch.fnmatchcase(name, pattern)]
         said = exchange(f"topics {pattern}", "", readable(rows), watch)
         return Observation(rows, {"count": len(rows)}, watch.phases(), said)
 
@@ -318,11 +318,6 @@ class Kafka(Integration[Settings]):
 
     def reproduce(self) -> str:
         return self.kcat("-L")
-
-
-def _own(metadata: Any) -> dict[str, Any]:
-    """The topics that are not Kafka's own."""
-    return {name: topic for name, topic in metadata.topics.items() if not name.startswith("__")}
 
 
 def _headless(topic: Any) -> list[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
 from pytest_sysint.core.check import Check, Outcome, RetryPolicy
@@ -110,6 +111,15 @@ class Sqlite(Desk):
     def execute(self, sql: str) -> None:
         with closing(sqlite3.connect(self.folder / "care.db")) as connection:
             connection.executescript(sql)
+
+
+@pytest.fixture
+def channel(real_service: Callable[..., str]) -> Iterator[Any]:
+    """A channel of somebody else's on the real RabbitMQ, which confirms what it takes."""
+    with closing(pika.BlockingConnection(pika.URLParameters(real_service("rabbitmq", "local_binary")))) as connection:
+        found = connection.channel()
+        found.confirm_delivery()
+        yield found
 
 
 @pytest.fixture

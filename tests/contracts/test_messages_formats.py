@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 import fastavro
 import pytest
 from fastavro.schema import fingerprint, to_parsing_canonical_form
@@ -23,6 +22,7 @@ from pytest_sysint.core.errors import Denied, Garbled, Mistakes, Rejected, Unrea
 from pytest_sysint.core.provisioning import free_port as find_port
 from pytest_sysint.core.registry import types
 from tests.message_bench import Bench, failed, new_name, passed
+from tests.message_bench import produce as put
 from tests.schema_registry import PASSWORD, USER, SchemaRegistry, serving
 
 ADDRESS = {"type": "record", "name": "Address", "fields": [{"name": "city", "type": "string"}]}
@@ -76,7 +76,7 @@ def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def topic(bench: Bench) -> str:
     name = new_name("care")
-    bench.live.seed(bench.folder / bench.file("topics.json", [{"name": name}]), 20)
+    bench.topics({"name": name})
     return name
 
 
@@ -85,13 +85,6 @@ def registry() -> Iterator[SchemaRegistry]:
     found = SchemaRegistry()
     with serving(found.app()) as found.url:
         yield found
-
-
-def put(bench: Bench, topic: str, *bodies: bytes, key: Any = None) -> None:
-    producer = confluent_kafka.Producer({"bootstrap.servers": bench.live.access.bootstrap})
-    for body in bodies:
-        producer.produce(topic, body, key=key)
-    assert producer.flush(20) == 0
 
 
 def as_avro(value: Any, schema: Any = RESIDENT) -> bytes:

@@ -732,10 +732,12 @@ def test_settings_that_librdkafka_refuses(make, real, tmp_path):
 
 
 def test_secrets_are_learnt(make):
-    live = make("kafka://user:learnt%21kafka@host", options={"sasl.oauthbearer.client.secret": "learnt-option"})
+    options = {"sasl.oauthbearer.client.secret": "learnt-option", "ssl.key.pem": "-----BEGIN KEY-----\nlearnt-key\n"}
+    live = make("kafka://user:learnt%21kafka@host", options=options)
     assert live.access.config["sasl.password"] == "learnt!kafka"
     shown = redact(f"learnt%21kafka learnt!kafka learnt-option {live.reproduce()}")
     assert "learnt" not in shown
+    assert "learnt" not in live.reproduce()
     assert "learnt" not in repr(live.access)
     assert '-X sasl.password="$KAFKA_PASSWORD"' in live.reproduce()
 

@@ -110,7 +110,7 @@ class Access:
             "security.protocol": ("sasl_" if user else "") + ("ssl" if encrypted else "plaintext"),
         }
         for name, value in settings.options.items():
-            if telling(name):
+            if _secret(name):
                 learn(str(value))
         if user:
             config["sasl.mechanisms"] = settings.sasl.mechanism
@@ -134,9 +134,14 @@ class Access:
         for name, value in shown.items():
             if name == "sasl.password":
                 words.append('-X sasl.password="$KAFKA_PASSWORD"')
-            elif not telling(name):
+            elif not _secret(name):
                 words.append(f"-X {shlex.quote(f'{name}={value}')}")
         return words
+
+
+def _secret(name: str) -> bool:
+    """Whether a setting of librdkafka holds a secret: `ssl.key.pem` is a private key as text."""
+    return telling(name) or name.endswith("key.pem")
 
 
 def _encryption(tls: Tls) -> dict[str, Any]:
