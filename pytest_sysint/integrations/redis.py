@@ -28,7 +28,7 @@ from pytest_sysint.integrations._redis.replies import facts_of, shaped
 from pytest_sysint.integrations._redis.settings import PORT, Settings, Target, target_of
 from pytest_sysint.integrations._redis.trouble import explain
 from pytest_sysint.integrations._redis.wire import Connections
-from pytest_sysint.integrations._settings import reading_only
+from pytest_sysint.integrations._settings import reading_only, resolved
 from pytest_sysint.integrations._tls import context_for
 
 if TYPE_CHECKING:
@@ -101,10 +101,7 @@ class Redis(Integration[Settings]):
             Rejected: when the url cannot be used.
 
         """
-        try:
-            target = target_of(self.settings)
-        except ValueError as error:
-            raise Rejected(str(error), rung="dns") from None
+        target = resolved(self.settings.url, lambda: target_of(self.settings))
         learn(target.password)
         return target
 

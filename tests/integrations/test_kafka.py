@@ -718,7 +718,7 @@ def test_settings(make):
     assert make("kafka://one,[::1]:1,two:2").access.servers == (("one", 9092), ("::1", 1), ("two", 2))
     assert make("kafka://[::1]:1").access.bootstrap == "[::1]:1"
     assert Settings(url="${integration:broker.url}").url
-    with pytest.raises(CallError, match="cannot be read"):
+    with pytest.raises(CallError, match="cannot be used"):
         broken_rung(make("${integration:broker.url}"))
 
 

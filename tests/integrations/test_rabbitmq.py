@@ -943,7 +943,7 @@ def test_urls(make, url, expected):
 def test_a_url_that_was_not_resolved(make):
     rung, error = broken_rung(make("${integration:broker.url}"))
     assert rung == "before the first rung"
-    assert "cannot be read" in str(error)
+    assert "cannot be used" in str(error)
 
 
 def test_secrets_are_learnt(make):

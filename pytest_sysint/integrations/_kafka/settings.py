@@ -10,9 +10,8 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
-from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.model import Declared, Secret
-from pytest_sysint.core.secrets import learn, learn_url, redact, reveal, telling
+from pytest_sysint.core.secrets import learn, reveal, telling
 from pytest_sysint.core.units import Size
 from pytest_sysint.integrations import _settings
 from pytest_sysint.integrations._net import place
@@ -91,14 +90,10 @@ class Access:
         """What the settings come to.
 
         Raises:
-            CallError: when the url cannot be read.
+            Rejected: when the url cannot be used.
 
         """
-        learn_url(settings.url)
-        try:
-            encrypted, user, password, servers = _read(settings.url)
-        except ValueError as error:
-            raise CallError(f"'{redact(settings.url)}' cannot be read", rung="dns", hint=str(error)) from None
+        encrypted, user, password, servers = _settings.resolved(settings.url, lambda: _read(settings.url))
         learn(password)
         user = settings.sasl.username or user
         config: dict[str, Any] = {

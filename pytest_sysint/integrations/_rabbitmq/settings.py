@@ -8,9 +8,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field
 
-from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.model import Secret
-from pytest_sysint.core.secrets import learn, learn_url, redact, reveal
+from pytest_sysint.core.secrets import learn, reveal
 from pytest_sysint.core.units import Size
 from pytest_sysint.integrations import _settings
 from pytest_sysint.integrations._messages import Deadline
@@ -83,14 +82,10 @@ class Access:
         """What the settings come to.
 
         Raises:
-            CallError: when the url cannot be read.
+            Rejected: when the url cannot be used.
 
         """
-        learn_url(settings.url)
-        try:
-            scheme, host, port, vhost, user, password = _read(settings.url)
-        except ValueError as error:
-            raise CallError(f"'{redact(settings.url)}' cannot be read", rung="dns", hint=str(error)) from None
+        scheme, host, port, vhost, user, password = _settings.resolved(settings.url, lambda: _read(settings.url))
         learn(password)
         user = settings.username or user or "guest"
         password = reveal(settings.password) or password or ("guest" if user == "guest" else "")

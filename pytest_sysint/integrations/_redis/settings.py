@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import Field
 
@@ -59,17 +59,13 @@ def target_of(settings: Settings) -> Target:
         ValueError: when the url cannot be used.
 
     """
-    parts = urlsplit(settings.url)
+    parts, port = _settings.taken_apart(settings.url)
     local = parts.scheme == "unix"
     if local and not parts.path:
         raise ValueError("the url names no socket; write unix:///path/of.sock")
-    try:
-        port = parts.port or PORT
-    except ValueError:
-        raise ValueError("the url's port is no number; special characters in a password must be %-encoded") from None
     return Target(
         host=parts.hostname or "localhost",
-        port=port,
+        port=port or PORT,
         path=unquote(parts.path) if local else "",
         secure=parts.scheme == "rediss",
         username=settings.username or unquote(parts.username or ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import Field
 
@@ -60,12 +60,8 @@ def target_of(settings: Settings) -> Target:
         ValueError: when the url cannot be used.
 
     """
-    parts = urlsplit(settings.url)
+    parts, port = _settings.taken_apart(settings.url)
     secure = parts.scheme == "smtps"
-    try:
-        port = parts.port
-    except ValueError:
-        raise ValueError("the url's port is no number; special characters in a password must be %-encoded") from None
     if secure and settings.starttls == "required":
         raise ValueError("smtps:// is encrypted from the start; leave `starttls` out, or write smtp://")
     options = dict(parse_qsl(parts.query))
