@@ -28,7 +28,7 @@ class Talk:
     """A `core.check.Context` on one live integration."""
 
     integration: Integration[Any]
-    timeout: float
+    timeout: float = 5.0
     others: dict[str, Integration[Any]] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
 
