@@ -23,7 +23,7 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-# RabbitMQ loads its modules in half the time, where cores are shared, when Erlang does not spread that over all of them.
+# Where cores are shared, RabbitMQ loads its modules in half the time when Erlang does not spread that over all of them.
 os.environ.setdefault("ERL_AFLAGS", "+S 1:1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
