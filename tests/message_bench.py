@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
+import pika
 import yaml
 
 from pytest_sysint.core.check import Check, Outcome, RetryPolicy
@@ -23,7 +28,7 @@ class Talk:
     """A `core.check.Context` on one live integration."""
 
     integration: Integration[Any]
-    timeout: float
+    timeout: float = 5.0
     others: dict[str, Integration[Any]] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
 
@@ -71,6 +76,10 @@ class Bench:
         path.write_text(content if isinstance(content, str) else dump(content))
         return name
 
+    def topics(self, *topics: Mapping[str, Any]) -> None:
+        """Create topics, as a seed of `kafka` names them."""
+        self.live.seed(self.folder / self.file("topics.json", topics), 20)
+
     def declared(self, contract: Any, **more: Any) -> DeclaredIntegration:
         """An integration with that contract.
 
@@ -111,6 +120,41 @@ def failed(outcome: Outcome, severity: str = "fail") -> dict[str, str]:
 def passed(outcome: Outcome) -> set[str]:
     """The names of what passed."""
     return {each.name for each in outcome.assertions if each.status == "passed"}
+
+
+def as_bytes(body: Any) -> bytes:
+    """Bytes as they are; a value as JSON."""
+    return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+def produce(bench: Bench, topic: str, *bodies: Any, partition: int = 0, **message: Any) -> None:
+    """Publish bodies to Kafka; None as a tombstone."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": bench.live.access.bootstrap})
+    for body in bodies:
+        producer.produce(topic, None if body is None else as_bytes(body), partition=partition, **message)
+    assert producer.flush(20) == 0
+
+
+@contextmanager
+def publishing(url: str, exchange: str, key: str, *bodies: Any) -> Iterator[None]:
+    """Somebody who goes on publishing to an exchange of RabbitMQ."""
+    over = threading.Event()
+
+    def publish() -> None:
+        with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+            channel = connection.channel()
+            while not over.is_set():
+                for body in bodies:
+                    channel.basic_publish(exchange, key, as_bytes(body))
+                over.wait(0.02)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def new_name(prefix: str) -> str:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from pytest_sysint.contracts._asyncapi.document import Channel, channels_of
 from pytest_sysint.contracts._asyncapi.fetching import fetched, is_url
@@ -29,8 +28,8 @@ from pytest_sysint.contracts._messages.registry import (
     spelt_out,
     used_by,
 )
-from pytest_sysint.contracts._messages.sampling import HowMany, sample_of
-from pytest_sysint.core.capabilities import Samples, Sampling
+from pytest_sysint.contracts._messages.sampling import HowMany, keys_of, sample_of, sampling_of
+from pytest_sysint.core.capabilities import Samples
 from pytest_sysint.core.check import Check, Context
 from pytest_sysint.core.errors import Mistake, Mistakes, Rejected
 from pytest_sysint.core.integration import Integration
@@ -104,7 +103,7 @@ class AsyncApi:
 
     def schema(self, cls: Type) -> dict[str, Any]:
         own = model_schema(AsyncApiKeys)
-        own["properties"]["channels"]["additionalProperties"] = model_schema(_channel_keys(cls))
+        own["properties"]["channels"]["additionalProperties"] = model_schema(keys_of(ChannelKeys, cls))
         own["properties"]["registry"] = registry_schema()
         short = {"type": "string", "description": "The document: a file, or a url."}
         return {"description": "An AsyncAPI document whose channels are judged.", "anyOf": [short, own]}
@@ -118,18 +117,6 @@ class AsyncApi:
             yield _check(for_tenant(channel, declared.tenant), value.registry, declared, name, slug)
 
 
-def _sampling(cls: Type) -> type[Sampling]:
-    return cls.sampling() if issubclass(cls, Samples) else Sampling
-
-
-@cache
-def _channel_keys(cls: Type) -> type[ChannelKeys]:
-    """What can be said of a channel of that type: our keys, and the type's own for looking at it."""
-    both: Any = (ChannelKeys, _sampling(cls))
-    model: type[ChannelKeys] = create_model("ChannelOfType", __base__=both)
-    return model
-
-
 def _runs(documents: Documents, keys: AsyncApiKeys, cls: Type, registry: RegistryKeys | None) -> tuple[ChannelRun, ...]:
     """The channels of a document that are for this integration.
 
@@ -140,9 +127,9 @@ def _runs(documents: Documents, keys: AsyncApiKeys, cls: Type, registry: Registr
     mistakes = Gathered()
     known = channels_of(documents)
     _check_names(known, keys, mistakes)
-    suiting = [channel for channel in known if suits(channel, _sampling(cls).protocols, keys.server)]
+    suiting = [channel for channel in known if suits(channel, sampling_of(cls).protocols, keys.server)]
     if not suiting:
-        protocols = ", ".join(_sampling(cls).protocols)
+        protocols = ", ".join(sampling_of(cls).protocols)
         there = ", ".join(sorted({each for channel in known for each in channel.protocols})) or "none"
         on = f" on the server '{keys.server}'" if keys.server else ""
         said = f"'{documents.uri}' has no channel{on} for this integration ({protocols}); its servers speak {there}"
@@ -167,13 +154,15 @@ def _check_names(known: Sequence[Channel], keys: AsyncApiKeys, mistakes: Gathere
 
 def _run(channel: Channel, keys: AsyncApiKeys, cls: Type, registry: RegistryKeys | None) -> ChannelRun | None:
     """One channel, ready to be looked at; None when it is left out."""
-    own, sampling = keys.channels.get(channel.key, {}), _sampling(cls)
+    own, sampling = keys.channels.get(channel.key, {}), sampling_of(cls)
     place, how = placed(channel, sampling, keys.parameters)
     common: dict[str, Any] = {
         name: getattr(keys, name) for name in ("sample", "wait", "none") if name in keys.model_fields_set - own.keys()
     }
     try:
-        chosen = read_model(_channel_keys(cls), {**({} if "place" in own else how), **own}).model_copy(update=common)
+        chosen = read_model(keys_of(ChannelKeys, cls), {**({} if "place" in own else how), **own}).model_copy(
+            update=common
+        )
     except Mistakes as error:
         raise error.under("channels", channel.key) from None
     if chosen.skip:
@@ -217,7 +206,7 @@ def _remote(value: Promises, declared: DeclaredIntegration) -> Check:
             raise Rejected(f"the document at {where} cannot be used: {said}") from None
         yield from (for_tenant(run, declared.tenant) for run in runs)
 
-    effect = _sampling(value.cls).model_validate({}).effect()
+    effect = sampling_of(value.cls).model_validate({}).effect()
     return contract_check(
         declared,
         "asyncapi",

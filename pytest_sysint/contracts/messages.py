@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, create_model
+from pydantic import Field
 
 from pytest_sysint.contracts._check import contract_check, slugs_of
 from pytest_sysint.contracts._messages.formats import load
@@ -27,9 +26,9 @@ from pytest_sysint.contracts._messages.registry import (
     spelt_out,
     used_by,
 )
-from pytest_sysint.contracts._messages.sampling import HowMany, Sampled, sample_of
+from pytest_sysint.contracts._messages.sampling import HowMany, Sampled, keys_of, sample_of
 from pytest_sysint.contracts._messages.subject import Registered
-from pytest_sysint.core.capabilities import Samples, Sampling
+from pytest_sysint.core.capabilities import Samples
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.core.integration import Integration
@@ -97,7 +96,7 @@ class Messages:
 
     def schema(self, cls: Type) -> dict[str, Any]:
         short = {"type": "string", "description": "The file with the schema of the payloads."}
-        place = {"anyOf": [short, model_schema(_keys_of(cls))]}
+        place = {"anyOf": [short, model_schema(keys_of(PlaceKeys, cls))]}
         return {
             "type": "object",
             "description": "Topics or queues, each with what is promised of its messages.",
@@ -115,22 +114,13 @@ class Messages:
             yield _schema(place, registry, declared, name, slug)
 
 
-@cache
-def _keys_of(cls: Type) -> type[PlaceKeys]:
-    """What can be said of a place of that type: our keys, and the type's own for looking at it."""
-    own = cls.sampling() if issubclass(cls, Samples) else Sampling
-    both: Any = (PlaceKeys, own)
-    model: type[PlaceKeys] = create_model("PlaceOfType", __base__=both)
-    return model
-
-
 def _read_place(name: str, raw: Any, cls: Type, folder: Path, registry: RegistryKeys | None) -> Place:
     try:
         if isinstance(raw, str):
             raw = {"schema": raw}
         if not isinstance(raw, Mapping) or not raw:
             raise Mistakes(Mistake((), f"expected a schema's file, or a map of promises; got {came(raw)}"))
-        keys = read_model(_keys_of(cls), spelt_out(raw))
+        keys = read_model(keys_of(PlaceKeys, cls), spelt_out(raw))
         return Place(name, keys, _promise(keys, folder, registry))
     except Mistakes as error:
         raise error.under(name) from None

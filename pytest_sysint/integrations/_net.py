@@ -26,6 +26,12 @@ Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """The family of an address and what `socket.connect` takes."""
 
 
+def beginning(url: str) -> str:
+    """A url that cannot be read, for people: what follows the scheme may hold a password where nobody looks for one."""
+    scheme, found, _ = url.partition("://")
+    return f"the url that begins with '{scheme[:20]}://'" if found else "the url"
+
+
 def host_port(url: str, default_port: int) -> tuple[str, int]:
     """Host and port of a url; `localhost` and the default where the url has none.
 
@@ -39,11 +45,16 @@ def host_port(url: str, default_port: int) -> tuple[str, int]:
     except ValueError:
         # The text of the error may repeat a part of the password, when that holds a slash.
         raise CallError(
-            f"the url that begins with '{url.partition('://')[0][:20]}://' cannot be read",
+            f"{beginning(url)} cannot be read",
             rung="dns",
             hint="write scheme://host:port/...; special characters in a password must be percent-encoded",
         ) from None
     return host or "localhost", port or default_port
+
+
+def place(host: str, port: int) -> str:
+    """`host:port`, with brackets around an address of IPv6."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def network_rungs(
@@ -112,7 +123,7 @@ class Route:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self.where = f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
+        self.where = place(host, port)
         self._addresses: list[Address] = []
 
     def resolve(self, timeout: float) -> str:

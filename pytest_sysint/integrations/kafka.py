@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_sysint.core.capabilities import Sampling
 from pytest_sysint.core.description import Description
-from pytest_sysint.core.errors import Denied, Rejected
+from pytest_sysint.core.errors import Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.integrations._kafka.description import SECTIONS, describe
 from pytest_sysint.integrations._kafka.operations import OPERATIONS, Sample, Start
@@ -26,8 +26,9 @@ from pytest_sysint.integrations._kafka.recipes import RECIPES
 from pytest_sysint.integrations._kafka.seeding import create, topics_in
 from pytest_sysint.integrations._kafka.settings import Access, Settings
 from pytest_sysint.integrations._kafka.watching import TopicWatch
-from pytest_sysint.integrations._kafka.wire import Brokers, Client
+from pytest_sysint.integrations._kafka.wire import Brokers, Client, own_topics
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
+from pytest_sysint.integrations._settings import reading_only
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
@@ -121,7 +122,7 @@ class Kafka(Integration[Settings]):
 
     def _read(self, timeout: float) -> str:
         deadline = Deadline(timeout)
-        topics = _own(self._admin().metadata(deadline))
+        topics = own_topics(self._admin().metadata(deadline))
         headless = [f"{name}[{at}]" for name, topic in topics.items() for at in _headless(topic)]
         if headless:
             shown = ", ".join(headless[:_SHOWN])
@@ -281,13 +282,13 @@ class Kafka(Integration[Settings]):
         return Observation(inbox.messages, {**inbox.facts, "observed_by": "own reader"}, watch.phases(), said)
 
     def places(self, pattern: str, timeout: float) -> tuple[str, ...]:
-        return tuple(name for name in sorted(_own(self.metadata(timeout))) if fnmatch.fnmatchcase(name, pattern))
+        return tuple(name for name in own_topics(self.metadata(timeout)) if fnmatch.fnmatchcase(name, pattern))
 
     def topics(self, pattern: str, timeout: float) -> Observation:
         """The topics whose names match. Facts: count."""
         watch = Stopwatch()
-        found = _own(self.metadata(timeout))
-        rows = [_row(found[name]) for name in sorted(found) if fnmatch.fnmatchcase(name, pattern)]
+        found = own_topics(self.metadata(timeout))
+        rows = [_row(found[name]) for name in found if fnmatch.fnmatchcase(name, pattern)]
         said = exchange(f"topics {pattern}", "", readable(rows), watch)
         return Observation(rows, {"count": len(rows)}, watch.phases(), said)
 
@@ -309,11 +310,7 @@ class Kafka(Integration[Settings]):
 
     def _may_write(self) -> None:
         if self.read_only:
-            raise Denied(
-                f"nothing is written to {self._brokers.where}: the environment allows reading only",
-                rung="write",
-                hint="`environments: {...: {allow: [...]}}` says what may be done",
-            )
+            raise reading_only(f"nothing is written to {self._brokers.where}")
 
     def kcat(self, *words: str) -> str:
         """A kcat command for this cluster; `$KAFKA_PASSWORD` stands where the password must be put in."""
@@ -321,11 +318,6 @@ class Kafka(Integration[Settings]):
 
     def reproduce(self) -> str:
         return self.kcat("-L")
-
-
-def _own(metadata: Any) -> dict[str, Any]:
-    """The topics that are not Kafka's own."""
-    return {name: topic for name, topic in metadata.topics.items() if not name.startswith("__")}
 
 
 def _headless(topic: Any) -> list[int]:

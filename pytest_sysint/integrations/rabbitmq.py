@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import shlex
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pytest_sysint.core.capabilities import Sampling
 from pytest_sysint.core.description import Description
-from pytest_sysint.core.errors import Denied, Rejected, TimedOut, Unreachable
+from pytest_sysint.core.errors import Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.integrations._messages import Deadline, Inbox, as_text, encode, readable, shown
 from pytest_sysint.integrations._net import network_rungs
+from pytest_sysint.integrations._rabbitmq import by_hand
 from pytest_sysint.integrations._rabbitmq.description import SECTIONS, describe
-from pytest_sysint.integrations._rabbitmq.link import Link
+from pytest_sysint.integrations._rabbitmq.links import READ, SEND, Links
 from pytest_sysint.integrations._rabbitmq.management import managed, queue_details
-from pytest_sysint.integrations._rabbitmq.native import close_blocking, open_blocking, strange_greeting
+from pytest_sysint.integrations._rabbitmq.native import Clients
 from pytest_sysint.integrations._rabbitmq.operations import OPERATIONS, Sample
-from pytest_sysint.integrations._rabbitmq.reading import FORGET, Reading
+from pytest_sysint.integrations._rabbitmq.reading import Reading, depth
 from pytest_sysint.integrations._rabbitmq.recipes import RECIPES
 from pytest_sysint.integrations._rabbitmq.sampling import look
 from pytest_sysint.integrations._rabbitmq.seeding import declare, definitions_in
 from pytest_sysint.integrations._rabbitmq.settings import Access, Settings
-from pytest_sysint.integrations._rabbitmq.talk import Talk
-from pytest_sysint.integrations._rabbitmq.trouble import no_answer, not_amqp
-from pytest_sysint.integrations._rabbitmq.watching import AHEAD, QueueWatch, forget
+from pytest_sysint.integrations._rabbitmq.watching import QueueWatch, watch_exchange, watch_queue
+from pytest_sysint.integrations._settings import reading_only
 from pytest_sysint.integrations._tls import context_for
 
-_SEND, _READ = "send", "read"
-"""Two connections: a broker that takes no messages for now stops reading from whom it got any."""
 _ALWAYS_THERE = "amq.topic"
-_CLIENT_SECONDS = 5.0
 
 
 class RabbitMQ(Integration[Settings]):
@@ -50,10 +43,8 @@ class RabbitMQ(Integration[Settings]):
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
-        self._links: dict[str, Link] = {}
-        self._opening = threading.Lock()
-        self._own = threading.local()
-        self._clients: list[Any] = []
+        self._links = Links(lambda: self.access)
+        self._clients = Clients(lambda: self.access)
 
     @cached_property
     def access(self) -> Access:
@@ -73,51 +64,11 @@ class RabbitMQ(Integration[Settings]):
             CallError: when it cannot be opened.
 
         """
-        found = getattr(self._own, "client", None)
-        if found is None or not found.is_open:
-            found = self._own.client = open_blocking(self.access, Deadline(_CLIENT_SECONDS))
-            self._clients.append(found)
-        return found
-
-    @contextmanager
-    def _talk(self, purpose: str, deadline: Deadline, *, keep: bool = True) -> Iterator[Talk]:
-        link = self._link(purpose, deadline)
-        with link.talk(deadline, keep=keep) as talk:
-            yield talk
-
-    def _link(self, purpose: str, deadline: Deadline) -> Link:
-        link = self._links.get(purpose)
-        if link is not None and link.alive:
-            return link
-        if not self._opening.acquire(timeout=deadline.left):
-            raise no_answer(self.access.where, str(deadline), "authentication")
-        try:
-            link = self._links.get(purpose)
-            if link is None or not link.alive:
-                link = self._links[purpose] = self._opened(purpose, deadline)
-        finally:
-            self._opening.release()
-        return link
-
-    def _opened(self, purpose: str, deadline: Deadline) -> Link:
-        access = self.access
-        link = Link(access.parameters(deadline), access.where, confirms=purpose == _SEND)
-        try:
-            link.wait_open(deadline)
-        except (TimedOut, Unreachable) as error:
-            greeting = "" if access.tls or error.rung != "authentication" else strange_greeting(access)
-            if greeting:
-                raise not_amqp(access.where, greeting) from None
-            raise
-        return link
+        return self._clients.own()
 
     def close(self) -> None:
-        for link in self._links.values():
-            link.close()
-        self._links.clear()
-        for client in self._clients:
-            close_blocking(client)
-        self._clients.clear()
+        self._links.close()
+        self._clients.close()
 
     def rungs(self) -> Iterable[Rung]:
         access = self.access
@@ -131,19 +82,13 @@ class RabbitMQ(Integration[Settings]):
         ]
 
     def _authenticate(self, timeout: float) -> str:
-        link = self._opened(_READ, Deadline(timeout))
-        with self._opening:
-            kept = self._links.setdefault(_READ, link)
-            if not kept.alive:
-                kept = self._links[_READ] = link
-        if kept is not link:
-            link.close()
+        self._links.log_in(READ, Deadline(timeout))
         return f"{self.access.username} in vhost {self.access.vhost}"
 
     def _ping(self, timeout: float) -> str:
         deadline = Deadline(timeout)
-        said = self._link(_READ, deadline).wait_open(deadline).server_properties or {}
-        with self._talk(_READ, deadline, keep=False):
+        said = self._links.get(READ, deadline).wait_open(deadline).server_properties or {}
+        with self._links.talk(READ, deadline, keep=False):
             return f"{_text(said.get('product', 'AMQP broker'))} {_text(said.get('version', ''))}".strip()
 
     def _read(self, timeout: float) -> str:
@@ -186,7 +131,7 @@ class RabbitMQ(Integration[Settings]):
         properties = pika.BasicProperties(
             content_type=content_type, headers=dict(headers), delivery_mode=2 if persistent else 1
         )
-        with self._talk(_SEND, deadline) as talk:
+        with self._links.talk(SEND, deadline) as talk:
             watch.lap("open")
             talk.send(deadline, **{"exchange": "", **to}, body=body, properties=properties, mandatory=mandatory)
         watch.lap("confirm")
@@ -195,10 +140,8 @@ class RabbitMQ(Integration[Settings]):
         said = exchange(f"publish to {place}", sent, "confirmed", watch)
         return Observation(facts, facts, watch.phases(), said)
 
-    def consume(
-        self, place: str, *, count: int, timeout: float, wait: float | None = None, take: bool = True
-    ) -> Observation:
-        """Take up to `count` messages from a queue; give them back afterwards when not `take`. Facts: count, size.
+    def consume(self, place: str, *, count: int, timeout: float, wait: float | None = None) -> Observation:
+        """Take up to `count` messages from a queue. Facts: count, size (bytes).
 
         `wait` says how long to wait for messages that are not there yet (default: the timeout).
 
@@ -209,14 +152,30 @@ class RabbitMQ(Integration[Settings]):
         self._may_write()
         watch, deadline = Stopwatch(), Deadline(timeout)
         inbox, patience = Inbox(count, self.settings.max_size, place), Deadline(timeout if wait is None else wait)
-        with self._talk(_READ, deadline, keep=False) as talk:
+        with self._links.talk(READ, deadline, keep=False) as talk:
             watch.lap("open")
             reading = Reading(talk, inbox)
             reading.take(place, deadline, patience)
             watch.lap("read")
-            reading.settle(deadline, take=take)
+            reading.settle(deadline)
             watch.lap("settle")
-        return _received(f"{'consume' if take else 'peek'} {place}", inbox, watch)
+        return _received(f"consume {place}", inbox, watch)
+
+    def peek(self, place: str, *, count: int, timeout: float) -> Observation:
+        """Up to `count` messages at the head of a queue, which go back to where they stood. Facts: count, size (bytes).
+
+        Raises:
+            CallError: when the queue is not there or cannot be read.
+
+        """
+        self._may_write()
+        watch, deadline = Stopwatch(), Deadline(timeout)
+        inbox = Inbox(count, self.settings.max_size, place)
+        with self._links.talk(READ, deadline, keep=False) as talk:
+            watch.lap("open")
+            Reading(talk, inbox).look(place, deadline)
+            watch.lap("read")
+        return _received(f"peek {place}", inbox, watch)
 
     def tap(
         self, place: str, routing_key: str, *, count: int, timeout: float, wait: float | None = None
@@ -230,7 +189,7 @@ class RabbitMQ(Integration[Settings]):
         self._may_write()
         watch, deadline = Stopwatch(), Deadline(timeout)
         inbox, patience = Inbox(count, self.settings.max_size, place), Deadline(timeout if wait is None else wait)
-        with self._talk(_READ, deadline, keep=False) as talk:
+        with self._links.talk(READ, deadline, keep=False) as talk:
             watch.lap("open")
             Reading(talk, inbox).tap(place, routing_key, deadline, patience)
             watch.lap("read")
@@ -245,11 +204,7 @@ class RabbitMQ(Integration[Settings]):
         """
         self._may_write()
         deadline = Deadline(timeout)
-        with ExitStack() as stack:
-            talk = stack.enter_context(self._talk(_READ, deadline, keep=False))
-            said = f"the messages of queue {place} are taken: who else reads it does not get them"
-            talk.listen(place, deadline, most=AHEAD)
-            return QueueWatch(talk, stack.pop_all(), said)
+        return watch_queue(self._links.talk(READ, deadline, keep=False), place, deadline)
 
     def watch_exchange(self, place: str, routing_key: str, timeout: float) -> QueueWatch:
         """Listen to an exchange from now on, beside everybody else, until it is closed.
@@ -260,15 +215,7 @@ class RabbitMQ(Integration[Settings]):
         """
         self._may_write()
         deadline = Deadline(timeout)
-        with ExitStack() as stack:
-            talk = stack.enter_context(self._talk(_READ, deadline, keep=False))
-            own = talk.call(
-                "queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=FORGET
-            ).queue
-            stack.callback(forget, talk, own)
-            talk.call("queue_bind", deadline, queue=own, exchange=place, routing_key=routing_key)
-            talk.listen(own, deadline, most=AHEAD)
-            return QueueWatch(talk, stack.pop_all(), "")
+        return watch_exchange(self._links.talk(READ, deadline, keep=False), place, routing_key, deadline)
 
     @classmethod
     def sampling(cls) -> type[Sampling]:
@@ -291,7 +238,7 @@ class RabbitMQ(Integration[Settings]):
             self._may_write()
         watch, deadline = Stopwatch(), Deadline(timeout)
         inbox = Inbox(count, self.settings.max_size, place)
-        link = self._opened(_READ, deadline)  # of its own: who browses a stream loses the connection
+        link = self._links.opened(READ, deadline)  # of its own: who browses a stream loses the connection
         watch.lap("open")
         try:
             looked = look(link, place, chosen, inbox, deadline, wait)
@@ -318,8 +265,8 @@ class RabbitMQ(Integration[Settings]):
 
         """
         watch, deadline = Stopwatch(), Deadline(timeout)
-        with self._talk(_READ, deadline) as talk:
-            found = talk.call("queue_declare", deadline, queue=name, passive=True)
+        with self._links.talk(READ, deadline) as talk:
+            found = depth(talk, name, deadline)
         facts = {"name": name, "messages": found.message_count, "consumers": found.consumer_count}
         said = exchange(f"queue {name}", "", readable([facts]), watch)
         return Observation(facts, facts, watch.phases(), said)
@@ -360,41 +307,22 @@ class RabbitMQ(Integration[Settings]):
 
         """
         deadline = Deadline(timeout)
-        with self._talk(_READ, deadline) as talk:
+        with self._links.talk(READ, deadline) as talk:
             talk.call("exchange_declare", deadline, exchange=name, passive=True)
 
     def seed(self, path: Any, timeout: float) -> None:
         """Declare the exchanges, queues and bindings of a definitions file (JSON, as RabbitMQ exports it, or YAML)."""
         self._may_write()
         deadline, found = Deadline(timeout), definitions_in(Path(path), self.access.vhost)
-        with self._talk(_READ, deadline) as talk:
+        with self._links.talk(READ, deadline) as talk:
             declare(talk, found, deadline)
 
     def _may_write(self) -> None:
         if self.read_only:
-            raise Denied(
-                f"nothing is changed at {self.access.where}: the environment allows reading only",
-                rung="write",
-                hint="`environments: {...: {allow: [...]}}` says what may be done",
-            )
-
-    def amqp(self, program: str, *words: str) -> str:
-        """A command of amqp-tools for this broker; `$RABBITMQ_PASSWORD` stands where the password must be put in."""
-        return " ".join([program, f"--url={self.access.shell_url}", *(word for word in words if word)])
-
-    def rabbitmqadmin(self, words: str) -> str:
-        """A command for the management API; empty when that is not declared."""
-        if not self.settings.management_url:
-            return ""
-        url = urlsplit(self.settings.management_url)
-        where = f"-H {url.hostname} -P {url.port or (443 if url.scheme == 'https' else 80)}"
-        where += " --ssl" if url.scheme == "https" else ""
-        who = f'-V {shlex.quote(self.access.vhost)} -u {shlex.quote(self.access.username)} -p "$RABBITMQ_PASSWORD"'
-        return f"rabbitmqadmin {where} {who} {words}"
+            raise reading_only(f"nothing is changed at {self.access.where}")
 
     def reproduce(self) -> str:
-        script = "import os, pika; print(pika.BlockingConnection(pika.URLParameters(os.environ['AMQP_URL'])))"
-        return f'AMQP_URL={self.access.shell_url} python -c "{script}"'
+        return by_hand.connect(self)
 
 
 def _received(title: str, inbox: Inbox, watch: Stopwatch) -> Observation:

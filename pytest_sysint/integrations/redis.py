@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import socket
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from pytest_sysint.core.integration import Integration, Observation, Operation, 
 from pytest_sysint.core.provisioning import Container, Embedded, LocalBinary, Place, Running, run_container
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.secrets import learn, learn_url
-from pytest_sysint.integrations._net import network_rungs, translate_os_error
+from pytest_sysint.integrations._net import network_rungs, unix_rung
 from pytest_sysint.integrations._redis import description
 from pytest_sysint.integrations._redis.effects import effect_of, why_not
 from pytest_sysint.integrations._redis.measures import MEASURES
@@ -29,6 +28,7 @@ from pytest_sysint.integrations._redis.replies import facts_of, shaped
 from pytest_sysint.integrations._redis.settings import PORT, Settings, Target, target_of
 from pytest_sysint.integrations._redis.trouble import explain
 from pytest_sysint.integrations._redis.wire import Connections
+from pytest_sysint.integrations._settings import reading_only, resolved
 from pytest_sysint.integrations._tls import context_for
 
 if TYPE_CHECKING:
@@ -101,10 +101,7 @@ class Redis(Integration[Settings]):
             Rejected: when the url cannot be used.
 
         """
-        try:
-            target = target_of(self.settings)
-        except ValueError as error:
-            raise Rejected(str(error), rung="dns") from None
+        target = resolved(self.settings.url, lambda: target_of(self.settings))
         learn(target.password)
         return target
 
@@ -119,7 +116,7 @@ class Redis(Integration[Settings]):
     def rungs(self) -> Iterable[Rung]:
         target = self.target
         if target.path:
-            rungs = [Rung("tcp", self._open_socket)]
+            rungs = [unix_rung(target.path)]
         else:
             tls = context_for(self.settings.tls) if target.secure else None
             rungs = network_rungs(target.host, target.port, tls=tls)
@@ -139,11 +136,7 @@ class Redis(Integration[Settings]):
         """
         effect = effect_of(words)
         if self.read_only and effect != "read":
-            raise Denied(
-                f"{words[0]} is not sent to {self.target.where}: the environment allows reading only",
-                rung="write",
-                hint="`environments: {...: {allow: [...]}}` says what may be done",
-            )
+            raise reading_only(f"{words[0]} is not sent to {self.target.where}")
         watch = Stopwatch()
         reply = self._ask(words, timeout, "read" if effect == "read" else "write", watch)
         payload = shaped(" ".join(words[:2]) if words[0].upper() == "CONFIG" else words[0], reply)
@@ -223,16 +216,6 @@ class Redis(Integration[Settings]):
     @cached_property
     def _connections(self) -> Connections:
         return Connections(self.target, self.settings.tls)
-
-    def _open_socket(self, timeout: float) -> str:
-        path = self.target.path
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(timeout)
-            try:
-                probe.connect(path)
-            except OSError as error:
-                raise translate_os_error(error, path, rung="tcp", timeout=timeout) from None
-        return path
 
     def _authenticate(self, timeout: float) -> str:
         target = self.target

@@ -16,6 +16,7 @@ from pytest_sysint.core.integration import Integration, Observation, Rung, Stopw
 from pytest_sysint.core.provisioning import Embedded, Place, Running
 from pytest_sysint.core.secrets import learn, learn_url
 from pytest_sysint.integrations._net import network_rungs
+from pytest_sysint.integrations._settings import reading_only, resolved
 from pytest_sysint.integrations._smtp.mail import Received, Send, compose, odd, read_maildir
 from pytest_sysint.integrations._smtp.sessions import Session, Sessions, Step
 from pytest_sysint.integrations._smtp.settings import Settings, Target, target_of
@@ -47,10 +48,7 @@ class Smtp(Integration[Settings]):
             Rejected: when the url cannot be used.
 
         """
-        try:
-            target = target_of(self.settings)
-        except ValueError as error:
-            raise Rejected(str(error), rung="dns") from None
+        target = resolved(self.settings.url, lambda: target_of(self.settings))
         learn(target.password)
         return target
 
@@ -165,11 +163,7 @@ class Smtp(Integration[Settings]):
         if said or not recipients:
             raise Rejected(said or "the message is for nobody", rung="write")
         if self.read_only:
-            raise Denied(
-                f"no mail is sent by {self.target.where}: the environment allows reading only",
-                rung="write",
-                hint="`environments: {...: {allow: [...]}}` says what may be done",
-            )
+            raise reading_only(f"no mail is sent by {self.target.where}")
 
     def _address(self, session: Session, sender: str, recipients: Sequence[str]) -> dict[str, str]:
         """Name sender and recipients; gives the replies of refusal. Raises when all are refused."""

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
 from pytest_sysint.core.check import Check, Outcome, RetryPolicy
-from pytest_sysint.core.integration import Integration, Observation, Operation
-from pytest_sysint.core.records import Assertion, Exchange
+from pytest_sysint.core.integration import Integration
+from pytest_sysint.core.records import Assertion
 from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.declaration.model import DeclaredIntegration, Position
 from pytest_sysint.declaration.provisioning import ProvisionSettings
+from tests.message_bench import Talk
 
 HEALTHY = """
 CREATE TABLE homes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -34,31 +36,6 @@ CREATE VIEW occupancy AS SELECT home_id, count(*) AS n FROM residents GROUP BY h
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL);
 INSERT INTO alembic_version VALUES ('ae1027a6acf');
 """
-
-
-@dataclass
-class Talk:
-    """A `core.check.Context` on one live integration."""
-
-    integration: Integration[Any]
-    timeout: float = 5.0
-    exchanges: list[Exchange] = field(default_factory=list)
-
-    def other(self, integration_id: str) -> Integration[Any]:
-        raise LookupError(integration_id)
-
-    def perform(self, operation: Operation, on: str = "") -> Observation:
-        observation = operation.perform(self.integration, self.timeout)
-        self.note(observation.exchange)
-        return observation
-
-    def note(self, exchange: Exchange | None) -> None:
-        if exchange is not None:
-            self.exchanges.append(exchange)
-
-    def progress(self, text: str) -> None: ...
-
-    def sleep(self, seconds: float) -> None: ...
 
 
 @dataclass
@@ -110,6 +87,15 @@ class Sqlite(Desk):
     def execute(self, sql: str) -> None:
         with closing(sqlite3.connect(self.folder / "care.db")) as connection:
             connection.executescript(sql)
+
+
+@pytest.fixture
+def channel(real_service: Callable[..., str]) -> Iterator[Any]:
+    """A channel of somebody else's on the real RabbitMQ, which confirms what it takes."""
+    with closing(pika.BlockingConnection(pika.URLParameters(real_service("rabbitmq", "local_binary")))) as connection:
+        found = connection.channel()
+        found.confirm_delivery()
+        yield found
 
 
 @pytest.fixture

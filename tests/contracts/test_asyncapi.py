@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 import fastavro
 import pika
 import pytest
@@ -20,7 +17,7 @@ from starlette.routing import Route
 
 from pytest_sysint.core.errors import Garbled, Mistakes, Rejected, Unavailable, Unreachable
 from pytest_sysint.core.provisioning import free_port
-from tests.message_bench import Bench, failed, new_name, passed
+from tests.message_bench import Bench, failed, new_name, passed, produce, publishing
 from tests.schema_registry import SchemaRegistry, serving
 
 SECOND = """
@@ -52,28 +49,9 @@ components:
           key: {{type: string, pattern: '^R-'}}
     ResidentDischarged:
       name: ResidentDischarged
-      payload: {{$ref: 'schemas/discharged.yaml#/Discharged'}}
-  messageTraits:
-    Common:
-      headers:
-        type: object
-        required: [tenant]
-        properties:
-          tenant: {{type: string}}
-          attempt: {{type: integer, maximum: 3}}
-  schemas:
-    Admitted:
-      type: object
-      required: [type, id, at]
-      properties:
-        type: {{const: admitted}}
-        id: {{type: string}}
-        at: {{type: string, format: date-time, example: 2024-01-01T00:00:00Z}}
-        room: {{$ref: '#/components/schemas/Room'}}
-    Room: {{type: object, properties: {{number: {{type: integer}}}}}}
-"""
+      payload: {{$ref: 'schemas/discharged.yaml#/Discharged'}}"""
 THIRD = """
-asyncapi: 3.0.0
+asyncapi: {version}
 info: {{title: Care events, version: 1.0.0}}
 defaultContentType: application/json
 servers:
@@ -106,7 +84,8 @@ components:
       payload: {{$ref: '#/components/schemas/Admitted'}}
       bindings: {{kafka: {{key: {{type: string, pattern: '^R-'}}, bindingVersion: '0.5.0'}}}}
   correlationIds:
-    header: {{location: '$message.header#/correlationId'}}
+    header: {{location: '$message.header#/correlationId'}}"""
+SHARED = """
   messageTraits:
     Common:
       headers:
@@ -122,7 +101,7 @@ components:
       properties:
         type: {{const: admitted}}
         id: {{type: string}}
-        at: {{type: string, format: date-time}}
+        at: {{type: string, format: date-time, example: 2024-01-01T00:00:00Z}}
         room: {{$ref: '#/components/schemas/Room'}}
     Room: {{type: object, properties: {{number: {{type: integer}}}}}}
 """
@@ -130,7 +109,7 @@ DISCHARGED = {
     "Discharged": {"type": "object", "required": ["type", "id"], "properties": {"type": {"$ref": "#/Word"}}},
     "Word": {"const": "discharged"},
 }
-VERSIONS = ["2.0.0", "2.1.0", "2.2.0", "2.3.0", "2.4.0", "2.5.0", "2.6.0", "3.0.0"]
+VERSIONS = ["2.0.0", "2.1.0", "2.2.0", "2.3.0", "2.4.0", "2.5.0", "2.6.0", "3.0.0", "3.1.0"]
 ADMITTED = {"type": "admitted", "id": "R-1", "at": "2026-01-01T10:00:00Z", "room": {"number": 7}}
 LEFT = {"type": "discharged", "id": "R-1"}
 HEADERS = {"tenant": "oakwood", "correlationId": "c-1", "attempt": "2", "content-type": "application/json"}
@@ -160,29 +139,18 @@ def rabbit(rabbit_url: str, tmp_path: Path) -> Iterator[Bench]:
     found.close()
 
 
-@pytest.fixture
-def channel(rabbit_url: str) -> Iterator[Any]:
-    connection = pika.BlockingConnection(pika.URLParameters(rabbit_url))
-    found = connection.channel()
-    found.confirm_delivery()
-    yield found
-    connection.close()
-
-
 def topics(bench: Bench, *names: str) -> None:
-    bench.live.seed(bench.folder / bench.file("topics.json", [{"name": name} for name in names]), 20)
+    bench.topics(*({"name": name} for name in names))
 
 
 def put(bench: Bench, topic: str, body: Any, key: Any = "R-1", headers: Any = HEADERS) -> None:
-    producer = confluent_kafka.Producer({"bootstrap.servers": bench.live.access.bootstrap})
-    producer.produce(topic, body if isinstance(body, bytes) else json.dumps(body).encode(), key=key, headers=headers)
-    assert producer.flush(20) == 0
+    produce(bench, topic, body, key=key, headers=headers)
 
 
 def written(bench: Bench, version: str, prefix: str) -> str:
     """The document of that version, with the file that it refers to."""
     bench.file("schemas/discharged.yaml", DISCHARGED)
-    text = (THIRD if version.startswith("3") else SECOND).format(version=version, prefix=prefix)
+    text = ((THIRD if version.startswith("3") else SECOND) + SHARED).format(version=version, prefix=prefix)
     return bench.file("care.asyncapi.yaml", text)
 
 
@@ -409,28 +377,6 @@ def test_a_queue_of_amqp_is_browsed(rabbit: Bench, channel: Any, version: str, b
     assert "first message 2 of the sample: does not fit 'Event'" in said["payload"]
     assert channel.queue_declare(queue, passive=True).method.message_count == 2
     channel.queue_delete(queue)
-
-
-@contextmanager
-def publishing(url: str, exchange: str, key: str, *bodies: bytes) -> Iterator[None]:
-    over = threading.Event()
-
-    def publish() -> None:
-        connection = pika.BlockingConnection(pika.URLParameters(url))
-        channel = connection.channel()
-        while not over.is_set():
-            for body in bodies:
-                channel.basic_publish(exchange, key, body)
-            over.wait(0.02)
-        connection.close()
-
-    thread = threading.Thread(target=publish)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("kind", ["topic", "fanout"])

@@ -14,6 +14,7 @@ from pytest_sysint.checks.contract import KIND
 from pytest_sysint.core.errors import Mistakes, Rejected, Unavailable
 from pytest_sysint.core.registry import types
 from tests.message_bench import Bench, failed, new_name, passed
+from tests.message_bench import produce as put
 
 RESIDENT = {
     "type": "object",
@@ -43,18 +44,8 @@ def bench(url: str, tmp_path: Path) -> Any:
 def topic(bench: Bench) -> str:
     """A topic of two partitions."""
     name = new_name("care")
-    bench.file("topics.json", [{"name": name, "partitions": 2}])
-    bench.live.seed(bench.folder / "topics.json", 20)
+    bench.topics({"name": name, "partitions": 2})
     return name
-
-
-def put(bench: Bench, topic: str, *bodies: Any, key: Any = None, headers: Any = None, partition: int = 0) -> None:
-    """Publish bodies as they are; values as JSON; None as a tombstone."""
-    producer = confluent_kafka.Producer({"bootstrap.servers": bench.live.access.bootstrap})
-    for body in bodies:
-        value = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        producer.produce(topic, value, key=key, headers=headers, partition=partition)
-    assert producer.flush(20) == 0
 
 
 def test_messages_that_match_their_schema_pass(bench: Bench, topic: str) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 import fastavro
 import pytest
 from fastavro.schema import fingerprint, to_parsing_canonical_form
@@ -18,10 +17,12 @@ from grpc_tools import protoc
 
 from pytest_sysint.checks.contract import KIND
 from pytest_sysint.contracts._messages import avro, protobuf
-from pytest_sysint.core.errors import Denied, Mistakes, Rejected, Unreachable
+from pytest_sysint.contracts._messages.registry import Registry
+from pytest_sysint.core.errors import Denied, Garbled, Mistakes, Rejected, Unreachable
 from pytest_sysint.core.provisioning import free_port as find_port
 from pytest_sysint.core.registry import types
 from tests.message_bench import Bench, failed, new_name, passed
+from tests.message_bench import produce as put
 from tests.schema_registry import PASSWORD, USER, SchemaRegistry, serving
 
 ADDRESS = {"type": "record", "name": "Address", "fields": [{"name": "city", "type": "string"}]}
@@ -75,7 +76,7 @@ def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def topic(bench: Bench) -> str:
     name = new_name("care")
-    bench.live.seed(bench.folder / bench.file("topics.json", [{"name": name}]), 20)
+    bench.topics({"name": name})
     return name
 
 
@@ -84,13 +85,6 @@ def registry() -> Iterator[SchemaRegistry]:
     found = SchemaRegistry()
     with serving(found.app()) as found.url:
         yield found
-
-
-def put(bench: Bench, topic: str, *bodies: bytes, key: Any = None) -> None:
-    producer = confluent_kafka.Producer({"bootstrap.servers": bench.live.access.bootstrap})
-    for body in bodies:
-        producer.produce(topic, body, key=key)
-    assert producer.flush(20) == 0
 
 
 def as_avro(value: Any, schema: Any = RESIDENT) -> bytes:
@@ -335,6 +329,34 @@ def test_framed_protobuf_says_which_message_it_is(bench: Bench, topic: str, regi
     assert "ends within the list" in str(said.actual)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"\x02\x01", r"names message \[-1\] of its schema"),
+        (b"\x01", "names -1 messages"),
+        (b"\x04\x00\x00", r"names message \[0, 0\] of its schema"),
+        (b"\xff" * 2**21, "ends within the list that says which message it is, or has none"),
+    ],
+)
+def test_lists_of_indexes_that_lead_to_no_message(body: bytes, said: str) -> None:
+    schema = protobuf.inline("two", 'syntax = "proto3"; message A { string id = 1; } message B {}', "A")
+    with pytest.raises(ValueError, match=said):
+        schema.unframed(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [(b"", "$.home.city"), (b"\x02a", "$.former.city"), (b"\x02a\x02b", "$.status"), (b"\x02a\x02b\x08", "$.status")],
+)
+def test_the_field_that_cannot_be_read_is_named_also_behind_types_that_are_used_again(body: bytes, where: str) -> None:
+    address = {"type": "record", "name": "Address", "fields": [{"name": "city", "type": "string"}]}
+    status = {"type": "enum", "name": "Status", "symbols": ["ADMITTED"]}
+    fields = [("home", address), ("former", "Address"), ("status", status)]
+    record = {"type": "record", "name": "R", "fields": [{"name": name, "type": each} for name, each in fields]}
+    (fault,) = avro.parsed("R", record).faults(body)
+    assert fault.where == where
+
+
 def schema_check(bench: Bench, registry: SchemaRegistry, topic: str, **promise: Any) -> Any:
     checks = bench.checks({"messages": {topic: {"registry": registry.url, **promise}}})
     return bench.run(checks[f"schema-{topic}".replace(".", "-")])
@@ -370,11 +392,45 @@ def test_a_registry_that_refuses_or_breaks_is_an_error(bench: Bench, registry: S
         (_, check) = bench.checks({"registry": keys, "messages": {"care.a": {"sample": 1}}}).values()
         assert passed(bench.run(check)) == {"registered"}
     registry.locked, registry.broken = False, True
-    with pytest.raises(Rejected, match=r"answered 500 for subject 'care\.a-value': Error in the backend"):
+    with pytest.raises(Unreachable, match=r"answered 500 for subject 'care\.a-value': Error in the backend"):
         schema_check(bench, registry, "care.a")
     registry.url = f"http://127.0.0.1:{free_port}"
     with pytest.raises(Unreachable, match="cannot be reached"):
         schema_check(bench, registry, "care.a")
+
+
+def test_a_registry_that_breaks_is_not_the_messages_fault(bench: Bench, topic: str, registry: SchemaRegistry) -> None:
+    put(bench, topic, framed(registry.register("any", V1), as_avro({"id": "A"}, V1)))
+    registry.broken = True
+    contract = {"registry": registry.url, "messages": {topic: {"sample": 1}}}
+    with pytest.raises(Unreachable, match="answered 500 for a schema"):
+        bench.run(bench.checks(contract)[f"messages-{topic}".replace(".", "-")])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {"schema": '"string"'},
+        {"version": "one", "id": 1, "schema": '"string"'},
+        {"version": 1, "id": 1, "schema": '"string"', "references": ["a"]},
+        {"version": 1, "id": 1, "schema": '"string"', "references": [{"name": "a"}]},
+    ],
+)
+def test_what_is_no_registry_is_said(answer: Any) -> None:
+    registry = Registry(lambda *_: (200, answer), "here")
+    with pytest.raises(Garbled, match="here does not answer as a schema registry does"):
+        registry.latest("a")
+        registry.schema(1)
+
+
+def test_a_schema_is_asked_for_once_also_when_there_is_none() -> None:
+    asked = []
+    registry = Registry(lambda *words: (asked.append(words), (404, {}))[1], "here")
+    for _ in range(3):
+        with pytest.raises(Rejected, match="has no schema of id 7"):
+            registry.schema(7)
+    assert len(asked) == 1
 
 
 def test_a_registry_may_be_a_declared_integration(bench: Bench, registry: SchemaRegistry) -> None:
@@ -393,7 +449,10 @@ def test_a_registry_may_be_a_declared_integration(bench: Bench, registry: Schema
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("registry:8081", "expected a url such as https://registry:8081"),
+        *(
+            (url, "expected a url such as https://registry:8081")
+            for url in ("registry:8081", "http://", "http://[a", "http://a:b")
+        ),
         ({}, "give either the `url`"),
         ({"url": "http://x", "on": "y"}, "give either the `url`"),
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from pytest_sysint.core.errors import Denied, Mistakes, Rejected, Unavailable
 from pytest_sysint.core.registry import types
-from tests.message_bench import Bench, failed, new_name, passed
+from tests.message_bench import Bench, as_bytes, failed, new_name, passed, publishing
 
 RESIDENT = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
 
@@ -30,15 +29,6 @@ def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
     found.file("resident.json", RESIDENT)
     yield found
     found.close()
-
-
-@pytest.fixture
-def channel(url: str) -> Iterator[Any]:
-    connection = pika.BlockingConnection(pika.URLParameters(url))
-    found = connection.channel()
-    found.confirm_delivery()
-    yield found
-    connection.close()
 
 
 @pytest.fixture(params=["classic", "quorum"])
@@ -57,10 +47,9 @@ def stream(channel: Any) -> Iterator[str]:
     channel.queue_delete(name)
 
 
-def put(channel: Any, queue: str, *bodies: Any, exchange: str = "", **properties: Any) -> None:
+def put(channel: Any, queue: str, *bodies: Any, **properties: Any) -> None:
     for body in bodies:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        channel.basic_publish(exchange, queue, raw, pika.BasicProperties(**properties))
+        channel.basic_publish("", queue, as_bytes(body), pika.BasicProperties(**properties))
 
 
 def held(channel: Any, queue: str) -> int:
@@ -111,26 +100,7 @@ def test_a_queue_that_is_not_there_is_a_failure(bench: Bench) -> None:
         bench.judge({"messages": {"care.nowhere": "resident.json"}})
 
 
-@contextmanager
-def publishing(url: str, exchange: str, *bodies: Any, key: str = "residents.admitted") -> Iterator[None]:
-    """Somebody who goes on publishing."""
-    over = threading.Event()
-
-    def publish() -> None:
-        connection = pika.BlockingConnection(pika.URLParameters(url))
-        channel = connection.channel()
-        while not over.is_set():
-            put(channel, key, *bodies, exchange=exchange)
-            over.wait(0.02)
-        connection.close()
-
-    thread = threading.Thread(target=publish)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+KEY = "residents.admitted"
 
 
 def test_an_exchange_is_tapped_beside_its_queues(bench: Bench, channel: Any, url: str, queue: str) -> None:
@@ -138,12 +108,12 @@ def test_an_exchange_is_tapped_beside_its_queues(bench: Bench, channel: Any, url
     channel.exchange_declare(exchange, "topic")
     channel.queue_bind(queue, exchange, "residents.*")
     contract = {"messages": {exchange: {"schema": "resident.json", "routing_key": "residents.#", "sample": 4}}}
-    with publishing(url, exchange, {"id": "R-1"}):
+    with publishing(url, exchange, KEY, {"id": "R-1"}):
         outcome = bench.judge(contract)
     assert failed(outcome) == {}
     assert "observed by tap; only what was published meanwhile is seen" in outcome.assertions[0].message
     assert held(channel, queue) >= 4, "the queue beside it was not served"
-    with publishing(url, exchange, {"id": "R-1"}, {"id": 2}):
+    with publishing(url, exchange, KEY, {"id": "R-1"}, {"id": 2}):
         outcome = bench.judge(contract)
     said = failed(outcome)
     assert outcome.reproduce.startswith("amqp-consume")

@@ -10,10 +10,6 @@ import httpx
 import pytest
 
 from pytest_sysint.core.errors import Denied, Rejected, Unreachable
-from pytest_sysint.core.provisioning import LocalBinary, free_port
-from pytest_sysint.core.registry import types
-from pytest_sysint.provision import ServiceRequest, Services
-from pytest_sysint.provision._programs import find
 
 ARGUMENTS = {
     "x-dead-letter-exchange": "care.dead",
@@ -73,23 +69,11 @@ class Broker:
         self.admin.post(path, json={"routing_key": key}).raise_for_status()
 
 
-@pytest.fixture(scope="module")
-def server(require, tmp_path_factory):
-    recipe = next(recipe for recipe in types().get("rabbitmq").recipes if isinstance(recipe, LocalBinary))
-    require(find(recipe), "rabbitmq-server is not installed")
-    services, port = Services(logs=tmp_path_factory.mktemp("logs")), free_port()
-    options = {"options": {"management_port": str(port)}}
-    request = ServiceRequest("rabbit", "rabbitmq", way="local_binary", options=options, timeout=120)
-    try:
-        yield services.provide(request).url, f"http://127.0.0.1:{port}"
-    finally:
-        services.close()
-
-
 @pytest.fixture
-def broker(server):
-    found = Broker(*server)
+def broker(real_service, management_url):
+    found = Broker(real_service("rabbitmq", "local_binary"), management_url)
     yield found
+    found.admin.delete(f"vhosts/{found.vhost}")
     found.admin.close()
 
 

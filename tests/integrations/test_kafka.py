@@ -718,7 +718,7 @@ def test_settings(make):
     assert make("kafka://one,[::1]:1,two:2").access.servers == (("one", 9092), ("::1", 1), ("two", 2))
     assert make("kafka://[::1]:1").access.bootstrap == "[::1]:1"
     assert Settings(url="${integration:broker.url}").url
-    with pytest.raises(CallError, match="cannot be read"):
+    with pytest.raises(CallError, match="cannot be used"):
         broken_rung(make("${integration:broker.url}"))
 
 
@@ -732,10 +732,12 @@ def test_settings_that_librdkafka_refuses(make, real, tmp_path):
 
 
 def test_secrets_are_learnt(make):
-    live = make("kafka://user:learnt%21kafka@host", options={"sasl.oauthbearer.client.secret": "learnt-option"})
+    options = {"sasl.oauthbearer.client.secret": "learnt-option", "ssl.key.pem": "-----BEGIN KEY-----\nlearnt-key\n"}
+    live = make("kafka://user:learnt%21kafka@host", options=options)
     assert live.access.config["sasl.password"] == "learnt!kafka"
     shown = redact(f"learnt%21kafka learnt!kafka learnt-option {live.reproduce()}")
     assert "learnt" not in shown
+    assert "learnt" not in live.reproduce()
     assert "learnt" not in repr(live.access)
     assert '-X sasl.password="$KAFKA_PASSWORD"' in live.reproduce()
 

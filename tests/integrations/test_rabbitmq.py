@@ -8,6 +8,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -37,22 +38,22 @@ from pytest_sysint.core.errors import (
     UsageError,
 )
 from pytest_sysint.core.integration import Measure
-from pytest_sysint.core.provisioning import LocalBinary, free_port
+from pytest_sysint.core.provisioning import free_port
 from pytest_sysint.core.secrets import redact
 from pytest_sysint.declaration.checks import read_check
 from pytest_sysint.integrations._messages import Deadline
+from pytest_sysint.integrations._rabbitmq import by_hand
 from pytest_sysint.integrations._rabbitmq.link import Link
 from pytest_sysint.integrations._rabbitmq.settings import Access
-from pytest_sysint.integrations.rabbitmq import TYPE, RabbitMQ, Settings
+from pytest_sysint.integrations.rabbitmq import RabbitMQ, Settings
 from pytest_sysint.provision import ServiceRequest, Services
-from pytest_sysint.provision._programs import find
 
 SHORT = 0.5
 PASSWORD = "correct-horse-rabbit"
 
 
 class Broker:
-    """The server of this file: with the management API, a second vhost and a user without rights."""
+    """The real server, with a second vhost and users without rights."""
 
     def __init__(self, url, management_url):
         self.url = url
@@ -78,16 +79,8 @@ class Broker:
 
 
 @pytest.fixture(scope="module")
-def broker(require, tmp_path_factory):
-    recipe = next(recipe for recipe in TYPE.recipes if isinstance(recipe, LocalBinary))
-    require(find(recipe), "rabbitmq-server is not installed")
-    services, port = Services(logs=tmp_path_factory.mktemp("logs")), free_port()
-    options = {"options": {"management_port": str(port)}}
-    request = ServiceRequest("rabbit", "rabbitmq", way="local_binary", options=options, timeout=120)
-    try:
-        yield Broker(services.provide(request).url, f"http://127.0.0.1:{port}")
-    finally:
-        services.close()
+def broker(real_service, management_url):
+    return Broker(real_service("rabbitmq", "local_binary"), management_url)
 
 
 @pytest.fixture
@@ -468,12 +461,59 @@ def test_consuming_takes(live, numbers):
     assert run(live, {"consume": numbers, "wait": "100ms"}).facts["count"] == 0
 
 
-def test_peeking_gives_back(live, numbers):
-    assert payloads(run(live, {"peek": numbers, "count": 2})) == [0, 1]
-    assert run(live, {"queue_depth": 5, "queue": numbers}).payload == 5
-    seen = run(live, {"consume": numbers, "count": 5})
+@pytest.fixture(params=["classic", "quorum"])
+def either(request, live, tmp_path):
+    """A queue of each type that keeps order, with the numbers 0 to 4."""
+    name, path = f"either.{uuid.uuid4().hex}", tmp_path / "either.json"
+    path.write_text(json.dumps({"queues": [{"name": name, "arguments": {"x-queue-type": request.param}}]}))
+    live.seed(path, 5)
+    for number in range(5):
+        run(live, {"publish": name, "json": number})
+    yield name
+    live.client.channel().queue_delete(name)
+
+
+def test_peeking_gives_back(live, either):
+    seen = run(live, {"peek": either, "count": 2})
+    assert payloads(seen) == [0, 1]
+    assert set(seen.phases) == {"open", "read", "total"}
+    assert run(live, {"queue_depth": 5, "queue": either}).payload == 5
+    assert payloads(run(live, {"peek": either, "count": 9})) == [0, 1, 2, 3, 4]
+    seen = run(live, {"consume": either, "count": 5})
     assert payloads(seen) == [0, 1, 2, 3, 4]
-    assert [message["redelivered"] for message in seen.payload] == [True, True, False, False, False]
+    assert [message["redelivered"] for message in seen.payload] == [True] * 5
+    assert run(live, {"peek": either}).facts == {"count": 0, "size": 0}
+
+
+def test_only_what_was_looked_at_is_marked_as_redelivered(live, either):
+    run(live, {"peek": either, "count": 2})
+    seen = run(live, {"consume": either, "count": 5})
+    assert [(each["payload"], each["redelivered"]) for each in seen.payload] == [
+        (0, True), (1, True), (2, False), (3, False), (4, False)
+    ]  # fmt: skip
+
+
+def test_peeking_beside_a_consumer(live, either):
+    channel = live.client.channel()
+    channel.basic_qos(prefetch_count=1)
+    channel.basic_consume(either, lambda *_: None)
+    seen = run(live, {"peek": either, "count": 2})
+    assert payloads(seen) == [1, 2]
+    channel.close()
+    assert sorted(payloads(run(live, {"consume": either, "count": 5}))) == [0, 1, 2, 3, 4]
+
+
+def test_what_is_shown_by_hand_leaves_a_queue_as_it_was(live, either):
+    command = operation({"peek": either, "count": 2}).reproduce(live)
+    password = urlsplit(live.settings.url).password
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "RABBITMQ_PASSWORD": password}
+    shown = subprocess.run(
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=20, check=True
+    )
+    assert [line.rpartition(" ")[2] for line in shown.stdout.splitlines()] == ["b'0')", "b'1')"]
+    while run(live, {"queue": either}).facts["messages"] < 5:
+        pass
+    assert payloads(run(live, {"consume": either, "count": 5})) == [0, 1, 2, 3, 4]
 
 
 def test_what_comes_while_waiting(live, numbers):
@@ -486,10 +526,11 @@ def test_what_comes_while_waiting(live, numbers):
     assert run(live, {"queue": numbers}).facts == {"name": numbers, "messages": 0, "consumers": 0}
 
 
-def test_more_than_may_be_held_is_not_taken(make, broker, live, numbers):
+@pytest.mark.parametrize("key", ["consume", "peek"])
+def test_more_than_may_be_held_is_not_taken(make, broker, live, either, key):
     with pytest.raises(TooLarge, match="more than 3B"):
-        run(make(broker.url, max_size="3B"), {"consume": numbers, "count": 5})
-    assert payloads(run(live, {"consume": numbers, "count": 5})) == [0, 1, 2, 3, 4]
+        run(make(broker.url, max_size="3B"), {key: either, "count": 5})
+    assert payloads(run(live, {"consume": either, "count": 5})) == [0, 1, 2, 3, 4]
 
 
 def test_queues_that_cannot_be_read(live, queue):
@@ -746,7 +787,7 @@ def test_whatever_pika_stumbles_over(make, broker, queue):
         reading = pool.submit(run, live, {"consume": queue}, 20)
         while not run(live, {"consumers": 0, "queue": queue}).payload:
             pass
-        live._links["read"].post(lambda: [][0])
+        live._links.get("read", Deadline(5)).post(lambda: [][0])
         with pytest.raises(Unreachable, match="list index out of range"):
             reading.result()
     assert run(live, {"queue": queue}).facts["name"] == queue
@@ -875,6 +916,8 @@ def test_a_container(make, require, monkeypatch, tmp_path):
         {"url": "amqp://host:port"},
         {"url": "amqp://host/a/b"},
         {"url": "amqp://host", "management_url": "host:15672"},
+        {"url": "amqp://host", "management_url": "http://host:port"},
+        {"url": "amqp://host", "management_url": "http://"},
         {"url": "amqp://host", "vhost": "x"},
     ],
 )
@@ -900,13 +943,15 @@ def test_urls(make, url, expected):
 def test_a_url_that_was_not_resolved(make):
     rung, error = broken_rung(make("${integration:broker.url}"))
     assert rung == "before the first rung"
-    assert "cannot be read" in str(error)
+    assert "cannot be used" in str(error)
 
 
 def test_secrets_are_learnt(make):
     live = make("amqp://user:learnt%21rabbit@[::1]:1/care", management_url="https://host")
     assert live.access.password == "learnt!rabbit"
-    shown = redact(f"learnt%21rabbit learnt!rabbit {live.reproduce()} {live.access} {live.rabbitmqadmin('list')}")
+    shown = redact(
+        f"learnt%21rabbit learnt!rabbit {live.reproduce()} {live.access} {by_hand.rabbitmqadmin(live, 'list')}"
+    )
     assert "learnt" not in shown
     assert 'AMQP_URL="amqp://user:$RABBITMQ_PASSWORD@[::1]:1/care"' in live.reproduce()
 
@@ -933,7 +978,6 @@ ADMIN = 'rabbitmqadmin -H one -P 15672 -V / -u guest -p "$RABBITMQ_PASSWORD"'
             f"amqp-publish {AMQP} -r q -C text/plain -b x",
         ),
         ({"consume": "q", "count": 5}, "consume 5 from q", "destructive", f"amqp-get {AMQP} -q q"),
-        ({"peek": "q"}, "peek 1 from q", "write", f"{ADMIN} get queue=q count=1 ackmode=ack_requeue_true"),
         ({"tap": "e"}, "tap 1 from e", "write", f"amqp-consume {AMQP} -e e -r '#' -c 1 cat"),
         ({"queue": "q"}, "queue q", "read", f"{ADMIN} list queues vhost name messages consumers"),
         (
@@ -951,7 +995,7 @@ def test_what_is_said_of_an_operation(make, raw, title, effect, command):
 
 
 def test_without_the_management_api_there_is_no_command_for_it(make):
-    assert operation({"peek": "q"}).reproduce(make("amqp://one:1")) == ""
+    assert operation({"queue": "q"}).reproduce(make("amqp://one:1")) == ""
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class AvroPayload:
 
     def _where_it_broke(self, body: bytes, error: BaseException) -> Fault:
         schema = self.writer.schema if self.writer else self.schema
-        path = _broken_at(io.BytesIO(self._bare(body)), schema, _names(schema), "$")
+        path = _broken_at(io.BytesIO(self._bare(body)), schema, _notes(schema), "$")
         if isinstance(error, EOFError):
             return Fault(path, "the payload ends before it is complete, or a length in it is wrong")
         if isinstance(error, UnicodeDecodeError):
@@ -93,25 +93,27 @@ class AvroPayload:
         return Fault(path, f"cannot be read: {error}")
 
 
-def _names(schema: Any) -> dict[str, Any]:
-    found: dict[str, Any] = dict(schema.get("__named_schemas", {})) if isinstance(schema, dict) else {}
-    return found
+def _notes(schema: Any) -> dict[str, Any]:
+    """The library's own notes on a parsed schema: that it is one, and the types with names in it."""
+    held = schema.items() if isinstance(schema, dict) else ()
+    return {key: value for key, value in held if key.startswith("__")}
 
 
-def _broken_at(stream: io.BytesIO, schema: Any, names: dict[str, Any], path: str) -> str:
+def _broken_at(stream: io.BytesIO, schema: Any, notes: dict[str, Any], path: str) -> str:
     """The path of the field that cannot be read, as far down as records lead."""
     import fastavro
 
-    schema = names.get(schema, schema) if isinstance(schema, str) else schema
+    schema = notes.get("__named_schemas", {}).get(schema) if isinstance(schema, str) else schema
     if not isinstance(schema, dict) or schema.get("type") not in ("record", "error"):
         return path
     for each in schema["fields"]:
         begin = stream.tell()
+        alone = {"type": "record", "name": "-", "fields": [each], **notes}
         try:
-            fastavro.schemaless_reader(stream, fastavro.parse_schema(each["type"], named_schemas=dict(names)))
+            fastavro.schemaless_reader(stream, alone)
         except _UNREADABLE:
             stream.seek(begin)
-            return _broken_at(stream, each["type"], names, f"{path}.{each['name']}")
+            return _broken_at(stream, each["type"], notes, f"{path}.{each['name']}")
     return path
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_sysint.contracts._messages.message import Fault, PayloadSchema
@@ -61,7 +61,6 @@ class Framed:
 
     registry: Registry
     declared: PayloadSchema | None
-    _found: dict[int, PayloadSchema | Fault] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -95,12 +94,7 @@ class Framed:
         return ([reader, writer] if self.declared.kind == "JSON" else [reader]), rest
 
     def _writer(self, number: int) -> PayloadSchema:
-        if number not in self._found:
-            try:
-                self._found[number] = self.registry.schema(number)
-            except Rejected as error:
-                self._found[number] = Fault("", error.message)
-        found = self._found[number]
-        if isinstance(found, Fault):
-            raise ValueError(f"names schema {number}: {found.said}")
-        return found
+        try:
+            return self.registry.schema(number)
+        except Rejected as error:
+            raise ValueError(f"names schema {number}: {error.message}") from None

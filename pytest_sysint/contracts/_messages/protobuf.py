@@ -20,6 +20,8 @@ _LEVELS = 5
 """How many folders above a file are tried as the root that its imports are relative to."""
 _COMPILES_WITHIN = 60.0
 _SEVEN_BITS, _MORE = 0x7F, 0x80
+_LONGEST = 10
+"""Bytes of a number, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +74,18 @@ class ProtobufPayload:
     def unframed(self, body: bytes) -> tuple[PayloadSchema, bytes]:
         """A list of indexes follows the schema's id: which message of its file it is."""
         count, rest = _varint(body)
-        indexes = [0]
-        if count:
-            indexes = []
-            for _ in range(count):
-                index, rest = _varint(rest)
-                indexes.append(index)
-        try:
-            found = self.tops[indexes[0]]
-            for index in indexes[1:]:
-                found = found.nested_types[index]
-        except IndexError:
-            raise ValueError(f"names message {indexes} of its schema, which has no such message") from None
+        indexes = [] if count else [0]
+        for _ in range(count):
+            index, rest = _varint(rest)
+            indexes.append(index)
+        found, level = None, self.tops
+        for index in indexes:
+            if not 0 <= index < len(level):
+                raise ValueError(f"names message {indexes} of its schema, which has no such message")
+            found = level[index]
+            level = found.nested_types
+        if found is None:
+            raise ValueError(f"names {count} messages of its schema")
         return replace(self, descriptor=found), rest
 
     def reading(self, writer: PayloadSchema) -> ProtobufPayload:
@@ -118,12 +120,12 @@ def _items(value: Any, at: str) -> list[tuple[str, Any]]:
 def _varint(body: bytes) -> tuple[int, bytes]:
     """The zigzag number at the beginning, and the rest."""
     number = shift = 0
-    for at, byte in enumerate(body):
+    for at, byte in enumerate(body[:_LONGEST]):
         number |= (byte & _SEVEN_BITS) << shift
         shift += 7
         if not byte & _MORE:
             return (number >> 1) ^ -(number & 1), body[at + 1 :]
-    raise ValueError("ends within the list that says which message it is")
+    raise ValueError("ends within the list that says which message it is, or has none")
 
 
 def load(path: Path, message: str = "", *, likely: str = "") -> ProtobufPayload:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
 _MEDIA = "application/vnd.schemaregistry.v1+json"
-_OK, _NOT_FOUND, _BAD = 200, 404, 400
+_NOT_FOUND, _BAD, _BROKEN = 404, 400, 500
 _REFUSED = (401, 403)
 _DEEPEST = 16
 """How far references of references are followed."""
@@ -45,11 +45,19 @@ class RegistryKeys(Declared):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         said = "" if bool(self.url) != bool(self.on) else "give either the `url` of the registry, or `on`"
-        if self.url and not self.url.startswith(("http://", "https://")):
+        if self.url and not _on_the_web(self.url):
             said = "expected a url such as https://registry:8081"
         if said:
             raise PydanticCustomError("sysint", "{text}", {"text": said})
         return self
+
+
+def _on_the_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def spelt_out(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +139,7 @@ class Registry:
     def __init__(self, send: Send, where: str) -> None:
         self.where = where
         self._send = send
-        self._by_id: dict[int, PayloadSchema] = {}
+        self._by_id: dict[int, PayloadSchema | Rejected] = {}
 
     def schema(self, number: int) -> PayloadSchema:
         """The schema that a message names.
@@ -141,11 +149,20 @@ class Registry:
 
         """
         if number not in self._by_id:
-            status, found = self._send("GET", f"/schemas/ids/{number}")
-            if status == _NOT_FOUND:
-                raise Rejected(f"the registry at {self.where} has no schema of id {number}", code="404")
-            self._by_id[number] = self._read(f"schema {number} of the registry", self._map(status, found, "a schema"))
-        return self._by_id[number]
+            try:
+                self._by_id[number] = self._fetched(number)
+            except Rejected as error:
+                self._by_id[number] = error
+        found = self._by_id[number]
+        if isinstance(found, Rejected):
+            raise found
+        return found
+
+    def _fetched(self, number: int) -> PayloadSchema:
+        status, found = self._send("GET", f"/schemas/ids/{number}")
+        if status == _NOT_FOUND:
+            raise Rejected(f"the registry at {self.where} has no schema of id {number}", code="404")
+        return self._read(f"schema {number} of the registry", self._map(status, found, "a schema"))
 
     def latest(self, subject: str) -> Kept | None:
         """The newest version of a subject; None when there is no such subject."""
@@ -153,8 +170,10 @@ class Registry:
         if status == _NOT_FOUND:
             return None
         seen = self._map(status, found, f"subject '{subject}'")
-        kind = seen.get("schemaType", "AVRO")
-        return Kept(subject, int(seen.get("version", 0)), int(seen.get("id", 0)), kind, str(seen.get("schema", "")))
+        kind, version, number = str(seen.get("schemaType", "AVRO")), seen.get("version"), seen.get("id")
+        if not isinstance(version, int) or not isinstance(number, int):
+            raise self._garbled()
+        return Kept(subject, version, number, kind, str(seen.get("schema", "")))
 
     def level(self, subject: str) -> str:
         """How new versions of a subject must be compatible: BACKWARD, FORWARD, FULL, NONE, ..."""
@@ -182,6 +201,8 @@ class Registry:
     def _references(self, found: Mapping[str, Any], deepest: int) -> Iterator[tuple[str, str]]:
         """The schemas that a schema names, those that they name themselves first."""
         for each in found.get("references") or () if deepest else ():
+            if not isinstance(each, Mapping) or not {"name", "subject", "version"} <= each.keys():
+                raise self._garbled()
             path = f"/subjects/{quote(str(each['subject']), safe='')}/versions/{each['version']}"
             referred = self._map(*self._send("GET", path), f"reference '{each['name']}'")
             yield from self._references(referred, deepest - 1)
@@ -191,11 +212,16 @@ class Registry:
         said = found.get("message", "") if isinstance(found, Mapping) else ""
         if status in _REFUSED:
             raise Denied(f"the registry at {self.where} refused the credentials: status {status}", code=str(status))
+        if status >= _BROKEN:
+            raise Unreachable(f"the registry at {self.where} answered {status} for {what}: {said}", code=str(status))
         if status >= _BAD:
             raise Rejected(f"the registry at {self.where} answered {status} for {what}: {said}", code=str(status))
         if not isinstance(found, Mapping):
-            raise Garbled(f"{self.where} does not answer as a schema registry does", hint="check the registry's url")
+            raise self._garbled()
         return found
+
+    def _garbled(self) -> Garbled:
+        return Garbled(f"{self.where} does not answer as a schema registry does", hint="check the registry's url")
 
 
 @contextmanager

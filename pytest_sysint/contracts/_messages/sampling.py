@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from functools import cache
+from typing import Any, Literal, Protocol, TypeVar
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from pytest_sysint.checks._operation import holds, reproduce
 from pytest_sysint.contracts._messages.message import Message, messages_of
 from pytest_sysint.contracts._messages.rules import Breach
-from pytest_sysint.core.capabilities import Sampling
+from pytest_sysint.core.capabilities import Samples, Sampling
 from pytest_sysint.core.check import Context, Outcome
 from pytest_sysint.core.errors import Unavailable
-from pytest_sysint.core.integration import Observation, Operation
+from pytest_sysint.core.integration import Integration, Observation, Operation
 from pytest_sysint.core.records import SHARED, Assertion, Effect
 from pytest_sysint.core.units import Duration, show
 
@@ -36,6 +37,22 @@ class HowMany(Sampling):
     none: Literal["skip", "fail"] = Field(
         "skip", description="What it means when there is no message: nothing could be judged (skip), or a failure."
     )
+
+
+K = TypeVar("K", bound=HowMany)
+
+
+def sampling_of(cls: type[Integration[Any]]) -> type[Sampling]:
+    """The keys with which a type looks at a place."""
+    return cls.sampling() if issubclass(cls, Samples) else Sampling
+
+
+@cache
+def keys_of(own: type[K], cls: type[Integration[Any]]) -> type[K]:
+    """The model of a form's own keys with the type's beside them."""
+    both: Any = (own, sampling_of(cls))
+    model: type[K] = create_model(own.__name__, __base__=both)
+    return model
 
 
 class Sample(Operation):

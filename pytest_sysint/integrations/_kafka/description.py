@@ -12,7 +12,7 @@ from pydantic import Field
 from pytest_sysint.core.description import NOT_KNOWN, Change, Drift, DurationLeaf, Leaf, Section, SizeLeaf, Spelled
 from pytest_sysint.core.errors import Denied
 from pytest_sysint.core.model import Declared
-from pytest_sysint.integrations._kafka.wire import STAND_IN, Client, library
+from pytest_sysint.integrations._kafka.wire import STAND_IN, Client, library, own_topics
 from pytest_sysint.integrations._messages import Deadline
 
 Items = dict[str, dict[str, Any]]
@@ -102,7 +102,7 @@ def describe(admin: Client, sections: Iterable[str], deadline: Deadline) -> dict
 
 def _topics(admin: Client, deadline: Deadline) -> Items:
     metadata = admin.metadata(deadline)
-    found = {name: _shape(topic) for name, topic in sorted(metadata.topics.items()) if not name.startswith("__")}
+    found = {name: _shape(topic) for name, topic in own_topics(metadata).items()}
     if metadata.cluster_id.startswith(STAND_IN):
         return {name: {**item, **_unknown(_NO_SETTINGS)} for name, item in found.items()}
     settings = _settings(admin, list(found), deadline) if found else {}

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import unquote
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from pytest_sysint.core import integration
-from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.model import Declared, Secret
-from pytest_sysint.core.secrets import learn, learn_url, redact, reveal, telling
+from pytest_sysint.core.secrets import learn, reveal, telling
 from pytest_sysint.core.units import Size
+from pytest_sysint.integrations import _settings
+from pytest_sysint.integrations._net import place
 from pytest_sysint.integrations._tls import Tls
 
 PORT = 9092
@@ -40,7 +39,7 @@ class Sasl(Declared):
     """The user's password, where the url does not hold it."""
 
 
-class Settings(integration.Settings):
+class Settings(_settings.Settings):
     """A Kafka cluster: `url: kafka://host:9092`, several brokers with commas between, `kafkas://` for TLS."""
 
     schemes = ("kafka", "kafkas")
@@ -55,26 +54,13 @@ class Settings(integration.Settings):
         default_factory=dict, description="Further settings of librdkafka, such as `message.max.bytes`, as they are."
     )
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        said = _misfit(self)
-        if said:
-            raise PydanticCustomError("sysint", "{text}", {"text": said})
-        return self
-
-
-def _misfit(settings: Settings) -> str:
-    if settings.tls.server_name:
-        return "tls.server_name cannot be used with kafka: each broker is verified by the name that it advertises"
-    taken = sorted(set(settings.options).intersection(_OURS))
-    if taken:
-        return f"options: {', '.join(taken)} cannot be set here; the other keys of this integration say it"
-    if settings.url and "${" not in settings.url:
-        try:
-            _read(settings.url)
-        except ValueError as error:
-            return str(error)
-    return ""
+    def misfit(self) -> str:
+        if self.tls.server_name:
+            return "tls.server_name cannot be used with kafka: each broker is verified by the name that it advertises"
+        taken = sorted(set(self.options).intersection(_OURS))
+        if taken:
+            return f"options: {', '.join(taken)} cannot be set here; the other keys of this integration say it"
+        return _settings.unreadable(self.url, lambda: _read(self.url))
 
 
 def _read(url: str) -> tuple[bool, str, str, tuple[tuple[str, int], ...]]:
@@ -104,14 +90,10 @@ class Access:
         """What the settings come to.
 
         Raises:
-            CallError: when the url cannot be read.
+            Rejected: when the url cannot be used.
 
         """
-        learn_url(settings.url)
-        try:
-            encrypted, user, password, servers = _read(settings.url)
-        except ValueError as error:
-            raise CallError(f"'{redact(settings.url)}' cannot be read", rung="dns", hint=str(error)) from None
+        encrypted, user, password, servers = _settings.resolved(settings.url, lambda: _read(settings.url))
         learn(password)
         user = settings.sasl.username or user
         config: dict[str, Any] = {
@@ -119,11 +101,11 @@ class Access:
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 1000,
             **settings.options,
-            "bootstrap.servers": ",".join(_joined(*server) for server in servers),
+            "bootstrap.servers": ",".join(place(*server) for server in servers),
             "security.protocol": ("sasl_" if user else "") + ("ssl" if encrypted else "plaintext"),
         }
         for name, value in settings.options.items():
-            if telling(name):
+            if _secret(name):
                 learn(str(value))
         if user:
             config["sasl.mechanisms"] = settings.sasl.mechanism
@@ -147,13 +129,14 @@ class Access:
         for name, value in shown.items():
             if name == "sasl.password":
                 words.append('-X sasl.password="$KAFKA_PASSWORD"')
-            elif not telling(name):
+            elif not _secret(name):
                 words.append(f"-X {shlex.quote(f'{name}={value}')}")
         return words
 
 
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _secret(name: str) -> bool:
+    """Whether a setting of librdkafka holds a secret: `ssl.key.pem` is a private key as text."""
+    return telling(name) or name.endswith("key.pem")
 
 
 def _encryption(tls: Tls) -> dict[str, Any]:

@@ -43,6 +43,11 @@ def library() -> Any:
     return confluent_kafka
 
 
+def own_topics(metadata: Any) -> dict[str, Any]:
+    """The topics by their names, sorted, without Kafka's own."""
+    return {name: topic for name, topic in sorted(metadata.topics.items()) if not name.startswith("__")}
+
+
 class Brokers:
     """The brokers that the url names. What holds for one of them holds: librdkafka learns the others from it."""
 

@@ -5,6 +5,7 @@ Items are looked at by their names, so that a contract works without the managem
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -15,6 +16,7 @@ from pydantic import Field
 from pytest_sysint.core.description import NOT_KNOWN, DurationLeaf, Leaf, Section, SizeLeaf, Spelled
 from pytest_sysint.core.errors import Denied, Rejected
 from pytest_sysint.core.model import Declared
+from pytest_sysint.integrations._rabbitmq import by_hand
 
 _ONLY_MANAGEMENT = (
     "AMQP does not tell it; enable the plugin `rabbitmq_management` and declare `management_url: http://host:15672`"
@@ -234,7 +236,8 @@ def describe(integration: Any, section: str, timeout: float) -> dict[str, Item]:
 
 
 def _queue_by_hand(integration: Any, name: str) -> str:
-    return str(integration.rabbitmqadmin(f"list queues name type durable arguments policy | grep -F {name!r}"))
+    words = f"list queues name type durable arguments policy | grep -F {shlex.quote(name)}"
+    return by_hand.rabbitmqadmin(integration, words)
 
 
 QUEUES = Section(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -17,17 +18,41 @@ _HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
 _GLANCE = 0.2
 """Seconds for a look at who it is that does not speak AMQP."""
+_OPEN = 5.0
+"""Seconds for opening a connection."""
 _SETTLE = 1.0
 """Seconds for closing a connection properly."""
 
 
-def open_blocking(access: Access, deadline: Deadline) -> Any:
-    """A `pika.BlockingConnection`, without heartbeats: nobody keeps them between the lines of a test.
+class Clients:
+    """A connection for each thread that asks, without heartbeats: nobody keeps them between the lines of a test."""
 
-    Raises:
-        CallError: why it cannot be opened.
+    def __init__(self, access: Callable[[], Access]) -> None:
+        self._access = access
+        self._own = threading.local()
+        self._all: list[Any] = []
 
-    """
+    def own(self) -> Any:
+        """The `pika.BlockingConnection` of the calling thread, opened again when it was closed.
+
+        Raises:
+            CallError: when it cannot be opened.
+
+        """
+        found = getattr(self._own, "client", None)
+        if found is None or not found.is_open:
+            found = self._own.client = _open(self._access(), Deadline(_OPEN))
+            self._all.append(found)
+        return found
+
+    def close(self) -> None:
+        """Close them all."""
+        for connection in self._all:
+            _close(connection)
+        self._all.clear()
+
+
+def _open(access: Access, deadline: Deadline) -> Any:
     import pika
     from pika.adapters.utils.connection_workflow import AMQPConnectorException
     from pika.exceptions import AMQPError
@@ -41,7 +66,7 @@ def open_blocking(access: Access, deadline: Deadline) -> Any:
         raise not_opened(error, access.where, str(deadline)) from None
 
 
-def close_blocking(connection: Any) -> None:
+def _close(connection: Any) -> None:
     """Close it, for as long as the broker takes part."""
 
     def close() -> None:

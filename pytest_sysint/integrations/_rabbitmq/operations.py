@@ -15,6 +15,7 @@ from pytest_sysint.core.integration import Measure, Observation, Operation
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.units import Duration
 from pytest_sysint.integrations._messages import PublishOperation
+from pytest_sysint.integrations._rabbitmq import by_hand
 
 MOST = 10_000
 """How many messages one reading brings at most."""
@@ -56,8 +57,7 @@ class Publish(PublishOperation):
         words += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in self.headers.items()]
         body, content_type = self.body()
         words += [f"-C {content_type}", f"-b {shlex.quote(body.decode('utf-8', 'replace'))}"]
-        command: str = integration.amqp("amqp-publish", *words)
-        return command
+        return by_hand.amqp(integration, "amqp-publish", *words)
 
 
 class _Reading(Operation):
@@ -87,15 +87,15 @@ class Consume(_Reading):
         return watch
 
     def reproduce(self, integration: Any) -> str:
-        command: str = integration.amqp("amqp-get", f"-q {shlex.quote(self.consume)}")
-        return command
+        return by_hand.amqp(integration, "amqp-get", f"-q {shlex.quote(self.consume)}")
 
 
 class Peek(_Reading):
     """Look at the messages at the head of a queue, and give them back.
 
-    AMQP cannot look without taking: meanwhile nobody else gets them, they are marked as redelivered afterwards, a
-    quorum queue counts the delivery, and their order may change when others read too. Hence it counts as writing.
+    AMQP cannot look without taking: meanwhile nobody else gets them, they are marked as redelivered afterwards, and a
+    quorum queue counts the delivery. They go back to where they stood, but who reads at that moment gets what stands
+    behind them first. Hence it counts as writing.
     """
 
     peek: str = Field(min_length=1, description="The queue.")
@@ -105,13 +105,11 @@ class Peek(_Reading):
         return "write"
 
     def perform(self, integration: Any, timeout: float) -> Observation:
-        observation: Observation = integration.consume(self.peek, count=self.count, timeout=timeout, wait=0, take=False)
+        observation: Observation = integration.peek(self.peek, count=self.count, timeout=timeout)
         return observation
 
     def reproduce(self, integration: Any) -> str:
-        words = f"get queue={shlex.quote(self.peek)} count={self.count} ackmode=ack_requeue_true"
-        command: str = integration.rabbitmqadmin(words)
-        return command
+        return by_hand.peek(integration, self.peek, self.count)
 
 
 class Tap(_Reading):
@@ -141,8 +139,7 @@ class Tap(_Reading):
 
     def reproduce(self, integration: Any) -> str:
         words = (f"-e {shlex.quote(self.tap)}", f"-r {shlex.quote(self.routing_key)}", f"-c {self.count}", "cat")
-        command: str = integration.amqp("amqp-consume", *words)
-        return command
+        return by_hand.amqp(integration, "amqp-consume", *words)
 
 
 class Sample(Sampling):
@@ -203,8 +200,7 @@ class Queue(Operation):
         return observation
 
     def reproduce(self, integration: Any) -> str:
-        command: str = integration.rabbitmqadmin("list queues vhost name messages consumers")
-        return command
+        return by_hand.rabbitmqadmin(integration, "list queues vhost name messages consumers")
 
 
 class _QueueMeasure(Measure):

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from pytest_sysint.core.errors import CallError
+from pytest_sysint.core.errors import CallError, TooLarge
 from pytest_sysint.integrations._messages import Deadline, Inbox, decode, plain
 from pytest_sysint.integrations._rabbitmq.talk import Talk
 
 _SETTLE = 1.0
-"""Seconds that are left for acknowledging, also when reading has used up the time."""
+"""Seconds that are left for acknowledging or giving back, also when reading has used up the time."""
+_LOOK = 0.01
 _PROPERTIES = ("content_type", "message_id", "correlation_id", "reply_to", "type", "app_id")
 
 
 Shape = Callable[[Any, Any, bytes], dict[str, Any]]
 """Makes plain values of what pika gives: (method, properties, body)."""
-FORGET = {"x-expires": 60_000}
-"""For queues of our own: the broker removes them also when we cannot."""
+_NOW = Deadline(0)
+"""The patience that takes only what is there."""
+_FORGET = {"x-expires": 60_000}
 
 
 class Reading:
@@ -30,7 +33,7 @@ class Reading:
         self._talk = talk
         self._inbox = inbox
         self._last = 0
-        """The tag of the latest message; 0 when there is none."""
+        """The tag of the latest message, which is how many there were; 0 when there is none."""
 
     def take(self, queue: str, deadline: Deadline, patience: Deadline) -> None:
         """Get what is there; then wait for what comes, until there are enough or the patience is over.
@@ -41,9 +44,9 @@ class Reading:
         """
         try:
             self._take(queue, deadline, patience)
-        except CallError:
+        except TooLarge:
             with suppress(CallError):  # the first error tells more
-                self.settle(deadline, take=False)
+                self._give_back(queue, deadline)
             raise
 
     def _take(self, queue: str, deadline: Deadline, patience: Deadline) -> None:
@@ -66,20 +69,68 @@ class Reading:
 
     def tap(self, exchange: str, routing_key: str, deadline: Deadline, patience: Deadline) -> None:
         """The same on a queue of our own, bound to an exchange beside those of everybody else, and removed again."""
-        call = self._talk.call
-        own = call("queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=FORGET).queue
-        call("queue_bind", deadline, queue=own, exchange=exchange, routing_key=routing_key)
+        own = own_queue(self._talk, deadline)
+        self._talk.call("queue_bind", deadline, queue=own, exchange=exchange, routing_key=routing_key)
         self.listen(own, deadline, patience)
-        call("queue_delete", Deadline(_SETTLE), queue=own)
+        self._talk.call("queue_delete", Deadline(_SETTLE), queue=own)
 
     def _keep(self, method: Any, properties: Any, body: bytes) -> None:
         self._last = int(method.delivery_tag)
         self._inbox.add(self._shape(method, properties, body), len(body))
 
-    def settle(self, deadline: Deadline, *, take: bool) -> None:
-        """Take what was collected for good, or give it back."""
+    def settle(self, deadline: Deadline) -> None:
+        """Take what was collected for good."""
         if self._last:
-            self._talk.settle(self._last, Deadline(max(deadline.left, _SETTLE)), take=take)
+            self._talk.settle(self._last, Deadline(max(deadline.left, _SETTLE)))
+
+    def look(self, queue: str, deadline: Deadline) -> None:
+        """Get what is there, and give it back to where it stood.
+
+        Raises:
+            CallError: when the queue cannot be read, or holds too much.
+
+        """
+        shared = depth(self._talk, queue, deadline).consumer_count > 0  # asked later, a quorum queue counts us too
+        self.take(queue, deadline, _NOW)
+        self._give_back(queue, deadline, wait=not shared)
+
+    def _give_back(self, queue: str, deadline: Deadline, *, wait: bool = True) -> None:
+        """Give back what was collected by closing the channel: what a quorum queue is told to requeue goes to its end.
+
+        The broker does it a little after the channel is closed: `wait` until it has. Where somebody else consumes there
+        is no telling, since they get it.
+        """
+        if not self._last:
+            return
+        settling = Deadline(max(deadline.left, _SETTLE))
+        whole = depth(self._talk, queue, settling).message_count + self._last
+        self._talk.close(settling)
+        if wait:
+            patience = Deadline(_SETTLE)
+            with self._talk.link.talk(settling) as beside:
+                while patience.left and depth(beside, queue, settling).message_count < whole:
+                    time.sleep(_LOOK)
+
+
+def depth(talk: Talk, queue: str, deadline: Deadline) -> Any:
+    """What a queue holds: `message_count` that wait to be delivered, `consumer_count`.
+
+    Raises:
+        Rejected: when there is no such queue.
+
+    """
+    return talk.call("queue_declare", deadline, queue=queue, passive=True)
+
+
+def own_queue(talk: Talk, deadline: Deadline) -> str:
+    """The name of a new queue of our own. The broker removes it also when we cannot.
+
+    Raises:
+        CallError: when none may be declared.
+
+    """
+    made = talk.call("queue_declare", deadline, queue="", exclusive=True, auto_delete=True, arguments=_FORGET)
+    return str(made.queue)
 
 
 def as_plain(method: Any, properties: Any, body: bytes) -> dict[str, Any]:

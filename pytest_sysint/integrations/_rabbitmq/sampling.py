@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pytest_sysint.core.errors import Rejected
 from pytest_sysint.integrations._messages import Deadline, Inbox
 from pytest_sysint.integrations._rabbitmq.link import Link
 from pytest_sysint.integrations._rabbitmq.operations import Sample
-from pytest_sysint.integrations._rabbitmq.reading import Reading, with_bytes
-from pytest_sysint.integrations._rabbitmq.talk import Talk
+from pytest_sysint.integrations._rabbitmq.reading import Reading, depth, with_bytes
 
 _QUIET = 1.0
 """Seconds without a message after which a stream counts as read: AMQP does not tell where one ends."""
 _PAUSE = 0.1
 """Seconds between two looks at how much a queue holds."""
-_SETTLE = 1.0
-"""Seconds that a broker has to give back what we looked at."""
-_LOOK = 0.01
 _NOT_IMPLEMENTED = "540"
 
 
@@ -60,35 +56,11 @@ def look(link: Link, place: str, how: Sample, inbox: Inbox, deadline: Deadline, 
 
 
 def _browse(link: Link, queue: str, inbox: Inbox, deadline: Deadline, patience: Deadline) -> None:
-    """Wait until there is enough, holding nothing meanwhile; then take what is there, and give it back.
-
-    It is given back by closing the channel: what a quorum queue is told to requeue goes to its end, what a channel
-    leaves behind goes back to where it stood.
-    """
+    """Wait until there is enough, holding nothing meanwhile; then look at what is there."""
     with link.talk(deadline, keep=False) as talk:
-        before = _depth(talk, queue, deadline)
-        while before.message_count < inbox.missing and patience.left and deadline.left:
+        while patience.left and deadline.left and depth(talk, queue, deadline).message_count < inbox.missing:
             time.sleep(min(_PAUSE, patience.left))
-            before = _depth(talk, queue, deadline)
-        while inbox.missing:
-            found = talk.get(queue, deadline)
-            if found is None:
-                break
-            inbox.add(with_bytes(*found), len(found[2]))
-    if not before.consumer_count:
-        with link.talk(deadline, keep=False) as talk:
-            _until_given_back(talk, queue, before.message_count, deadline)
-
-
-def _until_given_back(talk: Talk, queue: str, had: int, deadline: Deadline) -> None:
-    """The broker does it a little after the channel is closed. With consumers there is no telling: they have it."""
-    patience = Deadline(_SETTLE)
-    while patience.left and deadline.left and _depth(talk, queue, deadline).message_count < had:
-        time.sleep(_LOOK)
-
-
-def _depth(talk: Talk, queue: str, deadline: Deadline) -> Any:
-    return talk.call("queue_declare", deadline, queue=queue, passive=True)
+        Reading(talk, inbox, with_bytes).look(queue, deadline)
 
 
 def _read_stream(link: Link, queue: str, offset: str | int, inbox: Inbox, deadline: Deadline, wait: float) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from pytest_sysint.core import integration
-from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.model import Secret
-from pytest_sysint.core.secrets import learn, learn_url, redact, reveal
+from pytest_sysint.core.secrets import learn, reveal
 from pytest_sysint.core.units import Size
+from pytest_sysint.integrations import _settings
 from pytest_sysint.integrations._messages import Deadline
+from pytest_sysint.integrations._net import place
 from pytest_sysint.integrations._tls import Tls, context_for
 
 _PORTS = {"amqp": 5672, "amqps": 5671}
@@ -22,7 +21,7 @@ _HEARTBEAT = 30
 _EXPECTED = "expected amqp://user:password@host:port/vhost, or amqps:// for TLS; the vhost / is written %2F"
 
 
-class Settings(integration.Settings):
+class Settings(_settings.Settings):
     """A RabbitMQ broker: `url: amqp://user:password@host:5672/vhost`, `amqps://` for TLS."""
 
     schemes = ("amqp", "amqps")
@@ -35,24 +34,21 @@ class Settings(integration.Settings):
     )
     max_size: Size = Field(16 * 2**20, description="How much one reading may bring, all messages together.")
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        said = _misfit(self)
-        if said:
-            raise PydanticCustomError("sysint", "{text}", {"text": said})
-        return self
+    def misfit(self) -> str:
+        url = self.management_url
+        return _settings.unreadable(self.url, lambda: _read(self.url)) or _settings.unreadable(
+            url, lambda: _check_management(url)
+        )
 
 
-def _misfit(settings: Settings) -> str:
-    if settings.url and "${" not in settings.url:
-        try:
-            _read(settings.url)
-        except ValueError as error:
-            return str(error)
-    url = settings.management_url
-    if url and "${" not in url and not url.startswith(("http://", "https://")):
-        return "management_url: expected http://host:15672"
-    return ""
+def _check_management(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("management_url: expected http://host:15672")
 
 
 def _read(url: str) -> tuple[str, str, int, str, str, str]:
@@ -86,14 +82,10 @@ class Access:
         """What the settings come to.
 
         Raises:
-            CallError: when the url cannot be read.
+            Rejected: when the url cannot be used.
 
         """
-        learn_url(settings.url)
-        try:
-            scheme, host, port, vhost, user, password = _read(settings.url)
-        except ValueError as error:
-            raise CallError(f"'{redact(settings.url)}' cannot be read", rung="dns", hint=str(error)) from None
+        scheme, host, port, vhost, user, password = _settings.resolved(settings.url, lambda: _read(settings.url))
         learn(password)
         user = settings.username or user or "guest"
         password = reveal(settings.password) or password or ("guest" if user == "guest" else "")
@@ -105,7 +97,7 @@ class Access:
     @property
     def where(self) -> str:
         """host:port"""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place(self.host, self.port)
 
     @property
     def shell_url(self) -> str:

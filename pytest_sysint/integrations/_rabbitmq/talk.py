@@ -23,7 +23,7 @@ class Talk:
     """One channel, used by one thread at a time."""
 
     def __init__(self, link: Link, deadline: Deadline) -> None:
-        self._link = link
+        self.link = link
         self._done: Done | None = None
         """Who waits for an answer on this channel."""
         self._returned: Any = None
@@ -54,11 +54,11 @@ class Talk:
             return
         code = getattr(reason, "reply_code", None)
         text = getattr(reason, "reply_text", "")
-        self._fail(lost(reason, self._link.where) if code is None else reply(code, text, self._link.where))
+        self._fail(lost(reason, self.link.where) if code is None else reply(code, text, self.link.where))
 
     def _on_cancel(self, _frame: Any) -> None:
         hint = "was it deleted, or did its leader move?"
-        self._fail(Rejected(f"RabbitMQ at {self._link.where} ended the reading of the queue", hint=hint))
+        self._fail(Rejected(f"RabbitMQ at {self.link.where} ended the reading of the queue", hint=hint))
 
     def _fail(self, error: CallError) -> None:
         self.arrived.put(error)
@@ -86,7 +86,7 @@ class Talk:
             self._done = done
             request(self._channel, done)
 
-        return self._link.ask(start, deadline, rung)
+        return self.link.ask(start, deadline, rung)
 
     def call(self, method: str, deadline: Deadline, **arguments: Any) -> Any:
         """A request of the protocol that has an answer, such as `queue_declare`; gives the answer's method.
@@ -109,10 +109,10 @@ class Talk:
         self._returned = None
         (frame,) = self._ask(lambda channel, _done: channel.basic_publish(**message), deadline, "write")
         if self._returned is not None:
-            raise reply(self._returned.reply_code, _unroutable(self._returned), self._link.where)
+            raise reply(self._returned.reply_code, _unroutable(self._returned), self.link.where)
         if type(frame.method).__name__ != "Ack":
             raise Rejected(
-                f"RabbitMQ at {self._link.where} did not take the message",
+                f"RabbitMQ at {self.link.where} did not take the message",
                 rung="write",
                 code="NACK",
                 hint="a queue that is full refuses it (`x-overflow: reject-publish`), or its replicas are down",
@@ -176,10 +176,10 @@ class Talk:
             CallError: when the connection has ended.
 
         """
-        self._link.post(lambda: self._channel.basic_ack(tag, multiple=True))
+        self.link.post(lambda: self._channel.basic_ack(tag, multiple=True))
 
-    def settle(self, tag: int, deadline: Deadline, *, take: bool) -> None:
-        """Acknowledge all messages up to this one, or give them back; returns when the broker has done it.
+    def settle(self, tag: int, deadline: Deadline) -> None:
+        """Acknowledge all messages up to this one; returns when the broker has done it.
 
         Raises:
             CallError: when it does not answer.
@@ -187,23 +187,21 @@ class Talk:
         """
 
         def request(channel: Any, done: Done) -> None:
-            if take:
-                channel.basic_ack(tag, multiple=True)
-            else:
-                channel.basic_nack(tag, multiple=True, requeue=True)
+            channel.basic_ack(tag, multiple=True)
             channel.basic_qos(prefetch_count=1, callback=done)  # has an answer, which an acknowledgement has not
 
         self._ask(request, deadline)
 
     def close(self, deadline: Deadline) -> None:
-        """Close the channel; nothing of it is left at the broker afterwards.
+        """Close the channel, unless that was done; nothing of it is left at the broker afterwards.
 
         Raises:
             CallError: when the broker does not answer.
 
         """
-        self._closing = True
-        self._ask(lambda channel, _done: channel.close(), deadline)
+        if not self._closing:
+            self._closing = True
+            self._ask(lambda channel, _done: channel.close(), deadline)
 
     def drop(self) -> None:
         """Close the channel, without waiting; what it holds goes back to its queue."""
@@ -213,7 +211,7 @@ class Talk:
                 self._channel.close()
 
         try:
-            self._link.post(request)
+            self.link.post(request)
         except CallError:
             return
 

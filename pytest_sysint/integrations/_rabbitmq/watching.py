@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 
 from pytest_sysint.core.errors import CallError
 from pytest_sysint.integrations._messages import Deadline
-from pytest_sysint.integrations._rabbitmq.reading import as_plain
+from pytest_sysint.integrations._rabbitmq.reading import as_plain, own_queue
 from pytest_sysint.integrations._rabbitmq.talk import Talk
 
-AHEAD = 1000
+_AHEAD = 1000
 """How many messages the broker sends before the first of them is acknowledged."""
 _BATCH = 250
 _LAST_MOMENT = 1.0
@@ -49,7 +49,39 @@ class QueueWatch:
             self._held.close()
 
 
-def forget(talk: Talk, queue: str) -> None:
+def watch_queue(opened: AbstractContextManager[Talk], queue: str, deadline: Deadline) -> QueueWatch:
+    """Take what comes to a queue.
+
+    Raises:
+        CallError: when the queue is not there or cannot be read.
+
+    """
+    with ExitStack() as stack:
+        talk = stack.enter_context(opened)
+        talk.listen(queue, deadline, most=_AHEAD)
+        said = f"the messages of queue {queue} are taken: who else reads it does not get them"
+        return QueueWatch(talk, stack.pop_all(), said)
+
+
+def watch_exchange(
+    opened: AbstractContextManager[Talk], exchange: str, routing_key: str, deadline: Deadline
+) -> QueueWatch:
+    """Listen to an exchange beside everybody else.
+
+    Raises:
+        CallError: when the exchange is not there, or no queue may be declared.
+
+    """
+    with ExitStack() as stack:
+        talk = stack.enter_context(opened)
+        own = own_queue(talk, deadline)
+        stack.callback(_forget, talk, own)
+        talk.call("queue_bind", deadline, queue=own, exchange=exchange, routing_key=routing_key)
+        talk.listen(own, deadline, most=_AHEAD)
+        return QueueWatch(talk, stack.pop_all(), "")
+
+
+def _forget(talk: Talk, queue: str) -> None:
     """Remove a queue of our own; the broker does so too when we cannot."""
     with suppress(CallError):
         talk.call("queue_delete", Deadline(_LAST_MOMENT), queue=queue)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from pytest_sysint.core import integration
 from pytest_sysint.core.model import Secret
 from pytest_sysint.core.secrets import reveal
+from pytest_sysint.integrations import _settings
+from pytest_sysint.integrations._net import place
 from pytest_sysint.integrations._tls import Tls
 
 PORT = 6379
 
 
-class Settings(integration.Settings):
+class Settings(_settings.Settings):
     """A server: `url: redis://user:password@host:6379/0`; `rediss://` for TLS, `unix:///path/of.sock` for a socket."""
 
     schemes = ("redis", "rediss", "unix")
@@ -28,19 +28,10 @@ class Settings(integration.Settings):
     probe_key: str = Field("sysint:probe", description="A key that the health check may read; it need not exist.")
     tls: Tls = Field(Tls(), description="How the encrypted channel of rediss:// is made.")
 
-    @model_validator(mode="after")
-    def _can_be_used(self) -> Self:
-        said = ""
+    def misfit(self) -> str:
         if self.tls.server_name:
-            said = "tls.server_name cannot be used with redis: its library does not know it"
-        elif self.url and "${" not in self.url:
-            try:
-                target_of(self)
-            except ValueError as error:
-                said = str(error)
-        if said:
-            raise PydanticCustomError("sysint", "{text}", {"text": said})
-        return self
+            return "tls.server_name cannot be used with redis: its library does not know it"
+        return _settings.unreadable(self.url, lambda: target_of(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +49,7 @@ class Target:
     @property
     def where(self) -> str:
         """The server in words."""
-        return self.path or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
+        return self.path or place(self.host, self.port)
 
 
 def target_of(settings: Settings) -> Target:
@@ -68,17 +59,13 @@ def target_of(settings: Settings) -> Target:
         ValueError: when the url cannot be used.
 
     """
-    parts = urlsplit(settings.url)
+    parts, port = _settings.taken_apart(settings.url)
     local = parts.scheme == "unix"
     if local and not parts.path:
         raise ValueError("the url names no socket; write unix:///path/of.sock")
-    try:
-        port = parts.port or PORT
-    except ValueError:
-        raise ValueError("the url's port is no number; special characters in a password must be %-encoded") from None
     return Target(
         host=parts.hostname or "localhost",
-        port=port,
+        port=port or PORT,
         path=unquote(parts.path) if local else "",
         secure=parts.scheme == "rediss",
         username=settings.username or unquote(parts.username or ""),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Literal
+from urllib.parse import parse_qsl, unquote
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from pytest_sysint.core import integration
 from pytest_sysint.core.model import Secret
 from pytest_sysint.core.secrets import reveal
+from pytest_sysint.integrations import _settings
+from pytest_sysint.integrations._net import place
 from pytest_sysint.integrations._smtp.mail import odd
 from pytest_sysint.integrations._tls import Tls
 
 
-class Settings(integration.Settings):
+class Settings(_settings.Settings):
     """A mail server: `url: smtp://user:password@mail.example:587`, or `smtps://` where TLS comes first."""
 
     schemes = ("smtp", "smtps")
@@ -31,19 +31,9 @@ class Settings(integration.Settings):
     hello: str = Field("[127.0.0.1]", description="The name by which we greet the server.")
     mailbox: str = Field("", description="A maildir folder where delivered mail can be read, for `received`.")
 
-    @model_validator(mode="after")
-    def _can_be_used(self) -> Self:
-        said = ""
-        if self.sender and "${" not in self.sender and odd(self.sender):
-            said = odd(self.sender)
-        elif self.url and "${" not in self.url:
-            try:
-                target_of(self)
-            except ValueError as error:
-                said = str(error)
-        if said:
-            raise PydanticCustomError("sysint", "{text}", {"text": said})
-        return self
+    def misfit(self) -> str:
+        said = odd(self.sender) if self.sender and "${" not in self.sender else ""
+        return said or _settings.unreadable(self.url, lambda: target_of(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ class Target:
     @property
     def where(self) -> str:
         """The server in words."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place(self.host, self.port)
 
 
 def target_of(settings: Settings) -> Target:
@@ -70,12 +60,8 @@ def target_of(settings: Settings) -> Target:
         ValueError: when the url cannot be used.
 
     """
-    parts = urlsplit(settings.url)
+    parts, port = _settings.taken_apart(settings.url)
     secure = parts.scheme == "smtps"
-    try:
-        port = parts.port
-    except ValueError:
-        raise ValueError("the url's port is no number; special characters in a password must be %-encoded") from None
     if secure and settings.starttls == "required":
         raise ValueError("smtps:// is encrypted from the start; leave `starttls` out, or write smtp://")
     options = dict(parse_qsl(parts.query))
