@@ -230,7 +230,7 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, old: str, new: str
         ("cleanup: {request: DELETE /x}", "flows.admission.cleanup: 'on' is missing"),
         ("cleanup: {on: api, request: DELETE /residents}", "flows.admission.cleanup: must name what it removes"),
         ('cleanup: {on: api, request: "GET /{correlation}"}', "cleanup: 'GET /sysint-00000000-1' removes nothing"),
-        ("cleanup: []", "flows.admission.cleanup: an empty list removes nothing"),
+        ("cleanup: []", "flows.admission.cleanup: an empty list does nothing"),
         (
             'cleanup: [{on: ap, request: "DELETE /{correlation}"}]',
             "flows.admission.cleanup[0].on: there is no integration",
