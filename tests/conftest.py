@@ -20,6 +20,10 @@ settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+# Hundreds of tests run pytest in a process of its own. Where nothing compiled may be kept, each of them would compile
+# anew what pytest rewrites of its plugins, which is most of the time that it takes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: our children would ignore Ctrl-C too, and some tests send it to them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
