@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 RUN ?= pytest
 UV := $(shell command -v uv 2>/dev/null)
 .DEFAULT_GOAL := help
-# The tests start hundreds of interpreters: without compiled files each would compile everything anew.
-unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18

@@ -25,6 +25,9 @@ if os.environ.get("CI"):
 
 # Where cores are shared, RabbitMQ loads its modules in half the time when Erlang does not spread that over all of them.
 os.environ.setdefault("ERL_AFLAGS", "+S 1:1")
+# Hundreds of tests run pytest in a process of its own. Where nothing compiled may be kept, each of them would compile
+# anew what pytest rewrites of its plugins, which is most of the time that it takes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: our children would ignore Ctrl-C too, and some tests send it to them.

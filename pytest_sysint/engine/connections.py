@@ -88,7 +88,7 @@ class Connections:
                 entry.unavailable = error
             except SysintError as error:
                 entry.unavailable = Unavailable(error.message, hint=error.hint)
-            except Exception as error:  # noqa: BLE001 - a type of another package may raise anything; nobody must hang
+            except BaseException as error:  # noqa: BLE001 - a type of another package may raise anything; nobody must hang
                 entry.unavailable = Unavailable(
                     f"integration '{integration_id}' could not be set up: {type(error).__name__}: {error}",
                     hint=f"this is a mistake in the type '{entry.first.type}', or in a library that it uses",

@@ -165,10 +165,11 @@ class Queue:
 
     def waited_for(self, job: Job) -> str:
         """Why there is no result yet, in words."""
-        if job.waits:
-            return f"it waits for {', '.join(sorted(job.waits))}"
-        since = f"for {time.monotonic() - job.started:.0f}s" if job in self._running else "not yet"
-        return f"running {since}{f': {job.progress}' if job.progress else ''}"
+        with self._lock:
+            if job.waits:
+                return f"it waits for {', '.join(sorted(job.waits))}"
+            since = f"for {time.monotonic() - job.started:.0f}s" if job in self._running else "not yet"
+            return f"running {since}{f': {job.progress}' if job.progress else ''}"
 
     def drain(self, seconds: float) -> None:
         """After `stop` was set: wake everyone, and give what runs a moment to come to its end."""

@@ -135,9 +135,9 @@ class Runner:
         self._queue.reach(f"open:{integration_id}")
 
     def _health_ended(self, planned: Planned, root: str) -> None:
+        self._note_health(planned, root)  # first: a board that cannot be written must not hold up this process too
         if self._board is not None and planned.nodeid in self._health.nodeids():
             self._board.post(planned.nodeid, root)
-        self._note_health(planned, root)
 
     def _note_health(self, planned: Planned, root: str) -> None:
         if self._health.ended(planned, root):

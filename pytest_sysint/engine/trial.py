@@ -62,7 +62,13 @@ class Trials:
         self.logs = LogKeeper()
 
     def run(self, job: Job) -> Result | None:
-        """The result, or None when the job is to be tried again at the end of its phase."""
+        """The result, or None when the job is to be tried again at the end of its phase. Never raises."""
+        try:
+            return self._run(job)
+        except BaseException as error:  # noqa: BLE001 - pytest.fail() and sys.exit() too: a thread that dies leaves its job
+            return recorder.crashed(job.planned, job.trace, error)
+
+    def _run(self, job: Job) -> Result | None:
         planned = job.planned
         if early := self._not_runnable(planned):
             return early
@@ -79,8 +85,6 @@ class Trials:
             result = recorder.broken(planned, job.trace, error, cause)
         except Stopped:
             result = recorder.skipped(planned, "the run was stopped")
-        except Exception as error:  # noqa: BLE001 - whatever a check raises must become a result
-            result = recorder.crashed(planned, job.trace, error)
         if job.crowded and not job.alone and only_latency_failed(result):
             job.alone = job.trace.measured_alone = True
             return None
@@ -130,6 +134,9 @@ class Trials:
             except CallError as error:
                 message, rung = error.message, error.rung
                 (breaker.failed if error.transient else breaker.succeeded)()
+                raise
+            except BaseException as error:
+                message = f"{type(error).__name__}: {error}"
                 raise
             else:
                 breaker.succeeded()

@@ -49,20 +49,16 @@ class Undone:
 
 def undo(entries: Sequence[Entry]) -> Iterator[Undone]:
     """Undo entry after entry. Never raises for what cannot be undone: it is told with the items that are left."""
-    homes = dict.fromkeys((entry.about.get("environment", ""), _homes(entry, entries)) for entry in entries)
-    for environment, paths in homes:
-        own = [
-            entry
-            for entry in entries
-            if (entry.about.get("environment", ""), _homes(entry, entries)) == (environment, paths)
-        ]
+    # The declarations of a run belong together: a check may use what another of them declares.
+    homes: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        homes.setdefault(entry.about.get("run", ""), {})[entry.about.get("declaration", "")] = None
+    alike: dict[tuple[str, tuple[str, ...]], list[Entry]] = {}
+    for entry in entries:
+        paths = tuple(homes[entry.about.get("run", "")])
+        alike.setdefault((entry.about.get("environment", ""), paths), []).append(entry)
+    for (environment, paths), own in alike.items():
         yield from _undo_in(environment, paths, own)
-
-
-def _homes(entry: Entry, entries: Iterable[Entry]) -> tuple[str, ...]:
-    """The declarations of the entry's run: a check may use what another of them declares."""
-    same = (each for each in entries if each.about.get("run") == entry.about.get("run"))
-    return tuple(dict.fromkeys(str(each.about.get("declaration", "")) for each in same))
 
 
 def _undo_in(environment: str, paths: tuple[str, ...], entries: Sequence[Entry]) -> Iterator[Undone]:
@@ -72,7 +68,9 @@ def _undo_in(environment: str, paths: tuple[str, ...], entries: Sequence[Entry])
     except (SysintError, OSError) as error:
         yield from (_kept(entry, f"{', '.join(paths)} cannot be read: {error}") for entry in entries)
         return
-    connections = Connections([item for each in declarations for item in each.integrations], _provide, allow={})
+    declared = [(item, each.environment.allow) for each in declarations for item in each.integrations]
+    allow = {item.id: allowed for item, allowed in declared}
+    connections = Connections([item for item, _ in declared], _provide, allow=allow)
     try:
         for entry in entries:
             yield _undo_one(entry, declarations, connections)
@@ -106,6 +104,8 @@ def _undo_one(entry: Entry, declarations: Sequence[Declaration], connections: Co
             why = check.undo(attempt, item)
         except SysintError as error:
             why = error.message
+        except Exception as error:  # noqa: BLE001 - whatever a client library raises, the others must be undone too
+            why = f"{type(error).__name__}: {error}"
         if why:
             done.left[number] = why
         else:

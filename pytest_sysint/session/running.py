@@ -46,7 +46,7 @@ class Running:
             state.connections,
             concurrency=state.options.concurrency,
             budgets=state.budgets(),
-            board=state.board,
+            board=state.board if worker else None,
             worker=worker.name if worker else "",
             ledger=state.ledger,
         )

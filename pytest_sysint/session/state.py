@@ -108,9 +108,9 @@ class State:
         return Services(logs=self.options.reports_dir / "logs", address=self.supervisor)
 
     @cached_property
-    def board(self) -> Board | None:
-        """Where the workers tell each other about health; None in a run of one process."""
-        return Board(self.shared / "board") if self.worker else None
+    def board(self) -> Board:
+        """Where the workers of xdist tell each other about health."""
+        return Board(self.shared / "board")
 
     @cached_property
     def connections(self) -> Connections:

@@ -34,6 +34,11 @@ class Leading:
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         return Shares(config) if config.getoption("dist") in ("load", "worksteal") else None
 
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """A worker died of this test, which is not run again: nobody may wait for what it would have told."""
+        if self._state.board.read(crashitem) is None:
+            self._state.board.post(crashitem, "")
+
     def pytest_testnodedown(self, node: Any) -> None:
         told = getattr(node, "workeroutput", {}).get("sysint")
         recording: Any = node.config.pluginmanager.getplugin("sysint-recording")

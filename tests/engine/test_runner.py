@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ BROKE = Outcome((Assertion(name="n", status="failed", message="n was 0, expected
 WARNED = Outcome((Assertion(name="latency", status="failed", message="slow", severity="warn"),))
 
 
-def failing(error: Exception, times: int = 1000) -> Any:
+def failing(error: BaseException, times: int = 1000) -> Any:
     left = [times]
 
     def run(_: Any) -> Outcome:
@@ -367,3 +369,25 @@ def test_a_check_of_another_share_is_run_when_it_is_asked_for(bench: Any) -> Non
     runner: Runner = bench.runner()
     runner.start([])
     assert runner.result(nodeid).status == "passed"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), pytest.fail.Exception("no"), KeyboardInterrupt()])
+def test_a_check_that_ends_its_thread_is_an_error_at_once(bench: Any, error: BaseException) -> None:
+    bench.integration("db")
+    nodeid = bench.check("db", "exits", failing(error), alone=True)
+    after = bench.check("db", "other", order=10)
+    results = bench.run(concurrency=1)
+    assert results[nodeid].status == "error"
+    assert results[nodeid].error_message.startswith(type(error).__name__)
+    assert [attempt.status for attempt in results[nodeid].attempts] == ["failed"]
+    assert results[after].status == "passed"
+
+
+def test_a_type_that_ends_its_thread_hangs_nobody(bench: Any) -> None:
+    bench.integration("odd")
+    nodeid = bench.check("odd", "reachable")
+    cls = type("Ends", (bench.declared["odd", "shared"].cls,), {"__init__": lambda *_, **__: sys.exit(3)})
+    bench.declared["odd", "shared"] = replace(bench.declared["odd", "shared"], cls=cls)
+    result = bench.run()[nodeid]
+    assert result.status == "skipped"
+    assert "SystemExit" in result.skip_reason

@@ -148,6 +148,34 @@ def test_results_reach_the_report_once_when_a_worker_is_killed(project: Any) -> 
     assert result.ret == 1
 
 
+def test_nobody_waits_for_the_health_check_that_a_worker_died_of(project: Any) -> None:
+    project.declare(
+        """sysint: 1
+integrations:
+  base: {type: local, url: .}
+  top: {type: local, url: ., depends_on: [base]}
+"""
+    )
+    project.pytester.makeconftest(
+        """
+        import os, threading
+        import pytest
+        from pytest_sysint.engine.board import Board
+
+        if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":
+            Board.post = lambda *_: threading.Event().wait()
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_runtest_protocol():
+                os._exit(9)
+        """
+    )
+    result = project.run("-n", "2", "--max-worker-restart", "1")
+    assert result.ret == 1
+    assert set(project.statuses().values()) == {"passed"}
+    assert "crashed while running" in result.stdout.str()
+
+
 def test_a_full_disk_does_not_lose_the_run(project: Any, api: Any) -> None:
     (project.path / "reports").mkdir()
     (project.path / "reports/sysint.journal.jsonl").symlink_to("/dev/full")

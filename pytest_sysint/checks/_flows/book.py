@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,7 +112,7 @@ class Sight:
     _may_be_known_later: bool = False
     """Records are recognised by what is captured of them: a message may be here before its record is known."""
     _known: dict[str, int] = field(default_factory=dict)
-    _strays: OrderedDict[str, tuple[float, list[Any]]] = field(default_factory=OrderedDict)
+    _strays: OrderedDict[str, list[tuple[float, Any]]] = field(default_factory=OrderedDict)
     _furthest: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -132,9 +132,8 @@ class Sight:
             return  # what it is recognised by is not known yet
         with self._lock:
             self._known[wanted] = at
-            found = self._strays.pop(wanted, None)
-            for item in found[1] if found else ():
-                self._note(at, found[0], item, 1)  # type: ignore[index]
+            for moment, item in self._strays.pop(wanted, ()):
+                self._note(at, moment, item)
 
     def recognised(self) -> Iterable[str]:
         """What records are recognised by."""
@@ -148,11 +147,11 @@ class Sight:
         with self._lock:
             at = self._known.get(str(found)) if found is not None else None
             if at is not None:
-                self._note(at, moment, item, 1)
+                self._note(at, moment, item)
                 return
             self.foreign += 1
             if self._may_be_known_later and isinstance(found, (str, int)):
-                self._strays.setdefault(str(found), (moment, []))[1].append(item)
+                self._strays.setdefault(str(found), []).append((moment, item))
                 if len(self._strays) > _STRAYS:
                     self._strays.popitem(last=False)
 
@@ -183,9 +182,9 @@ class Sight:
                 for item in items:
                     self._judge(at, item)
 
-    def _note(self, at: int, moment: float, item: Any, count: int) -> None:
+    def _note(self, at: int, moment: float, item: Any) -> None:
         is_first = not self.counts[at]
-        self.counts[at] += count
+        self.counts[at] += 1
         self._arrived(at, moment)
         if is_first and self.records.is_good(at):
             self._order(at)  # what is read as it comes, and that alone, tells in which order it came
@@ -239,10 +238,6 @@ class Sight:
         """Whether it was seen after its time."""
         seen = self.seen_at[at]
         return bool(seen) and seen > self.due(at)
-
-    def tally(self) -> Counter[str]:
-        """How many messages and rows it saw of how many records."""
-        return Counter({"seen": sum(1 for count in self.counts if count), "copies": sum(self.counts)})
 
 
 class Book:

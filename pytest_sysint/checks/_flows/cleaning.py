@@ -92,7 +92,7 @@ class Cleaner:
     def _remove(self, records: Sequence[int]) -> None:
         for step in self.steps:
             if is_once(step):
-                said = self._try(step, self.book.records.values(records[0]))
+                said = try_to_remove(step, self.book.records.values(records[0]), self.context)
                 self.left.update(dict.fromkeys(records, said) if said else {})
             else:
                 self._each(step, records)
@@ -106,7 +106,7 @@ class Cleaner:
                     at = next(left, None)
                 if at is None:
                     return
-                said = self._try(step, self.book.records.values(at))
+                said = try_to_remove(step, self.book.records.values(at), self.context)
                 if said:
                     self.left[at] = said
 
@@ -116,14 +116,6 @@ class Cleaner:
             thread.start()
         for thread in threads:
             thread.join()
-
-    def _try(self, step: Step, values: Values) -> str:
-        try:
-            return remove(step, values, self.context)
-        except SysintError as error:
-            return error.message
-        except Exception as error:  # noqa: BLE001 - whatever a client library raises, the record is still there
-            return f"{type(error).__name__}: {error}"
 
 
 def remove(step: Step, values: Any, context: Context) -> str:
@@ -141,6 +133,16 @@ def remove(step: Step, values: Any, context: Context) -> str:
     # Not through the context: neither a budget nor the end of the run may keep it from being done.
     observation = operation.perform(context.other(step.on), context.timeout)
     return "" if observation.facts.get("status") in _GONE else step.failure(observation)
+
+
+def try_to_remove(step: Step, values: Values, context: Context) -> str:
+    """The same, and never an exception: what could not be removed is told, and the others are removed all the same."""
+    try:
+        return remove(step, values, context)
+    except SysintError as error:
+        return error.message
+    except Exception as error:  # noqa: BLE001 - whatever a client library raises, the record is still there
+        return f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_sysint.checks._flows.cleaning import Undo
+from pytest_sysint.checks._flows.check import flow_check
 from pytest_sysint.checks._flows.form import Path
 from pytest_sysint.checks._flows.plan import Journey
 from pytest_sysint.checks._flows.reading import read_journey
@@ -13,7 +13,6 @@ from pytest_sysint.checks._flows.run import Run
 from pytest_sysint.checks._flows.schemas import journey_schema
 from pytest_sysint.core.check import Check
 from pytest_sysint.core.errors import Mistake, Mistakes
-from pytest_sysint.declaration.checks import slug_of
 from pytest_sysint.declaration.claims import Around
 from pytest_sysint.declaration.explain import came
 from pytest_sysint.declaration.model import DeclaredIntegration
@@ -43,30 +42,16 @@ class JourneyForm:
 
     def checks(self, name: str, value: Journey, declared: DeclaredIntegration) -> Iterable[Check]:
         """The one check that it is."""
-        keys = value.keys
-        if keys.tenants is not None and declared.tenant not in keys.tenants:
-            return
-        effects, timeout = value.effects(), keys.timeout or declared.timeout
-        yield Check(
-            name=name,
-            slug=slug_of(name),
-            kind="dataflow",
-            integration_id=declared.id,
-            tenant=declared.tenant,
-            run=Run(value, declared.tenant),
-            severity=keys.severity or declared.severity,
-            effect=effects.pop(declared.id),
-            timeout=timeout,
-            retry=declared.retry,
-            budget=keys.budget or declared.budget,
-            uses=tuple(effects),
-            description=keys.description,
+        return flow_check(
+            name,
+            value.keys,
+            declared,
+            Run(value, declared.tenant),
             title=f"{value.send.title} -> {', '.join(observer.name for observer in value.observers)}",
-            effects=effects,
-            takes=value.longest(timeout),
-            undo=Undo(value.cleanup) if value.cleanup else None,
+            effects=value.effects(),
+            takes=value.longest,
+            cleanup=value.cleanup,
             line=value.line,
-            tags=(*declared.tags, *keys.tags),
         )
 
 

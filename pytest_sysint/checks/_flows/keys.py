@@ -1,4 +1,4 @@
-"""The keys of a journey, beside those of the operations in it."""
+"""The keys of flows, beside those of the operations in them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,34 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pytest_sysint.checks._flows.rows import MOST
+from pytest_sysint.core.check import Poll
 from pytest_sysint.core.model import Declared
 from pytest_sysint.core.records import Severity
 from pytest_sysint.core.units import Duration, Rate
 
 
-class FlowKeys(Declared):
-    """What is said of a journey as a whole."""
+class WholeKeys(Declared):
+    """What is said of a flow of any form as a whole."""
 
     description: str = Field(default="", description="What it shows, in a sentence or two, for readers of the report.")
     data_type: str = Field(
         default="", description="What the records are: `resident`, `care note`. For the report and the audit trail."
     )
+    expect: dict[str, Any] | None = Field(default=None, description="What must hold in total: subject -> matcher.")
+    timeout: Duration | None = Field(
+        default=None, gt=0, description="The time for one conversation; default: the source's."
+    )
+    severity: Severity | None = Field(default=None, description="How bad a failure is; default: the source's.")
+    tenants: tuple[str, ...] | None = Field(
+        default=None, description="The tenants that it is for; default: all of the source's."
+    )
+    budget: str = Field(default="", description="The budget that its calls count against; default: the source's.")
+    tags: tuple[str, ...] = Field(default=(), description="Words to find it by.")
+
+
+class FlowKeys(WholeKeys):
+    """What is said of a journey as a whole."""
+
     records: int | None = Field(
         default=None, ge=1, le=MOST, description="How many records are sent; default: as many as `data` has, else 1."
     )
@@ -46,16 +62,17 @@ class FlowKeys(Declared):
     settle: Duration = Field(
         default=0.5, description="How long is still watched for duplicates when all has arrived; default 500ms."
     )
-    expect: dict[str, Any] | None = Field(default=None, description="What must hold in total: subject -> matcher.")
-    timeout: Duration | None = Field(
-        default=None, gt=0, description="The time for one conversation; default: the source's."
+
+
+class ReconciliationKeys(WholeKeys):
+    """What is said of a reconciliation as a whole."""
+
+    within: Duration = Field(
+        default=300.0, gt=0, description="The time in which both sides must have been read; default 5m."
     )
-    severity: Severity | None = Field(default=None, description="How bad a failure is; default: the source's.")
-    tenants: tuple[str, ...] | None = Field(
-        default=None, description="The tenants that it is for; default: all of the source's."
+    poll: Poll | None = Field(
+        default=None, description="Compare again until the expectations hold, or this time is over."
     )
-    budget: str = Field(default="", description="The budget that its calls count against; default: the source's.")
-    tags: tuple[str, ...] = Field(default=(), description="Words to find it by.")
 
 
 class Correlate(Declared):

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pytest_sysint.checks._flows.keys import FlowKeys
 from pytest_sysint.checks._flows.mapping import Field
 from pytest_sysint.checks._flows.places import Place
-from pytest_sysint.checks._flows.steps import Step
+from pytest_sysint.checks._flows.steps import Step, effects_of
 from pytest_sysint.checks._flows.values import CORRELATION, PER_RECORD, SYNTHETIC, Source
-from pytest_sysint.core.records import EFFECTS, Effect
+from pytest_sysint.core.records import Effect
 from pytest_sysint.expectations import Expectation
 
 Mode = Literal["watch", "sweep", "look"]
@@ -92,12 +92,8 @@ class Journey:
 
     def effects(self) -> dict[str, Effect]:
         """Integration id -> the gravest that is done there. Removing what was put there is part of putting it there."""
-        found: dict[str, Effect] = {}
         steps = [self.send, *(observer.step for observer in self.watchers())]
-        steps += [self.malformed.step] if self.malformed is not None else []
-        for on, effect in [*((step.on, step.effect) for step in steps), *((step.on, "write") for step in self.cleanup)]:
-            found[on] = max(found.get(on, "read"), effect, key=EFFECTS.index)
-        return found
+        return effects_of([*steps, *([self.malformed.step] if self.malformed is not None else [])], self.cleanup)
 
     def longest(self, timeout: float) -> float:
         """Seconds that it may take: sending, the way through all observers, and cleaning up."""

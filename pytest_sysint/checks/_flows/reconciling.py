@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_sysint.checks._flows.cleaning import remove
+from pytest_sysint.checks._flows.cleaning import try_to_remove
 from pytest_sysint.checks._flows.steps import Step
 from pytest_sysint.checks._flows.values import Source, Values
 from pytest_sysint.checks._operation import holds
@@ -16,7 +16,7 @@ from pytest_sysint.checks._reconcile.compare import Comparer
 from pytest_sysint.checks._reconcile.plan import Plan, Side
 from pytest_sysint.checks._reconcile.verdict import Verdict, metrics
 from pytest_sysint.core.check import Context, Outcome, Poll
-from pytest_sysint.core.errors import CallError, SysintError
+from pytest_sysint.core.errors import CallError
 from pytest_sysint.core.integration import Stopwatch, exchange
 from pytest_sysint.core.records import Assertion
 from pytest_sysint.core.secrets import redact
@@ -143,17 +143,10 @@ class Reconcile:
         """Remove what was put there; why that could not be done, if so. Never raises."""
         if not entry:
             return ""
-        left = "; ".join(filter(None, (_tried(step, values, context) for step in self.cleanup)))
+        left = "; ".join(filter(None, (try_to_remove(step, values, context) for step in self.cleanup)))
         if not left:
             context.ledger.undone(entry, [0])
         return left
-
-
-def _tried(step: Step, values: Values, context: Context) -> str:
-    try:
-        return remove(step, values, context)
-    except SysintError as error:
-        return error.message
 
 
 def _by_hand(*sides: tuple[Side, Any]) -> str:

@@ -6,9 +6,16 @@ import json
 from functools import cache
 from typing import Any
 
-from pytest_sysint.checks._flows.keys import DeadLetter, FlowKeys, MalformedKeys, ObserveKeys, SendKeys
+from pytest_sysint.checks._flows.keys import (
+    DeadLetter,
+    FlowKeys,
+    MalformedKeys,
+    ObserveKeys,
+    ReconciliationKeys,
+    SendKeys,
+)
 from pytest_sysint.checks._flows.mapping import map_schema
-from pytest_sysint.checks._reconcile.keys import CompareKeys, WholeKeys
+from pytest_sysint.checks._reconcile.keys import CompareKeys
 from pytest_sysint.core.integration import Measure
 from pytest_sysint.core.registry import types
 from pytest_sysint.declaration.checks import operations_of
@@ -49,7 +56,7 @@ def journey_schema() -> Schema:
 
 def reconciliation_schema() -> Schema:
     """The schema of a flow that has `reconcile`."""
-    whole = model_schema(WholeKeys)
+    whole = model_schema(ReconciliationKeys)
     act = {"type": "object", "required": ["on"], "properties": {"on": {"type": "string"}, **_operations()}}
     acts = {"anyOf": [act, {"type": "array", "minItems": 1, "items": act}]}
     both = model_schema(CompareKeys)

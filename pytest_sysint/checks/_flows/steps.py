@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from pytest_sysint.checks._flows.templates import fill, names_in
 from pytest_sysint.checks._flows.values import BUILT_IN, CORRELATION, Values
 from pytest_sysint.core.errors import Mistakes, Rejected
 from pytest_sysint.core.integration import Observation, Operation
-from pytest_sysint.core.records import Effect
+from pytest_sysint.core.records import EFFECTS, Effect
 from pytest_sysint.declaration.checks import operations_of, read_check
 from pytest_sysint.declaration.explain import read_model
 from pytest_sysint.declaration.shapes import fields_by_key
@@ -128,6 +128,14 @@ def read_step(raw: Mapping[str, Any], cls: Type, on: str, sample: Sample, **more
     expectations += (compile_expectation(rest),) if rest else ()
     own = {name: value for name, value in raw.items() if name in fields}
     return Step(on, type(check.operation), own, expectations, check.operation, **more)
+
+
+def effects_of(done: Iterable[Step], cleanup: Iterable[Step]) -> dict[str, Effect]:
+    """Integration id -> the gravest that is done there. Removing what was put there is part of putting it there."""
+    found: dict[str, Effect] = {}
+    for on, effect in [*((step.on, step.effect) for step in done), *((step.on, "write") for step in cleanup)]:
+        found[on] = max(found.get(on, "read"), effect, key=EFFECTS.index)
+    return found
 
 
 def takes(operation: type[Operation], name: str) -> bool:

@@ -191,7 +191,7 @@ class Comparer:
                 self._differs(key, row, other)
 
     def _differs(self, key: Key, ours: Row, theirs: Row) -> None:
-        if self._plan.checksum and len(ours) == self._width + 1:
+        if self._plan.checksum:
             self._result.different.add(key)
             return
         values = self._differing(ours, theirs)

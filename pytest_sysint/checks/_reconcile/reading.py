@@ -96,7 +96,7 @@ def read_expect(raw: Any, plan: Plan, *, given: bool) -> Expectation:
     wrong = [
         Mistake((name,), f"is nothing that this reconciliation tells{suggest(name, known)}")
         for name in expect
-        if name not in known and not (plan.everything and name.startswith("fields."))
+        if name not in known and not (plan.everything and not plan.checksum and name.startswith("fields."))
     ]
     if wrong:
         raise Mistakes(*wrong)

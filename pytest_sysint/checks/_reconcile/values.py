@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Any, Literal
 
 As = Literal["text", "number", "boolean", "date", "datetime"]
@@ -15,6 +15,10 @@ _WORDS = {
     "true": "true", "t": "true", "yes": "true", "y": "true", "1": "true",
     "false": "false", "f": "false", "no": "false", "n": "false", "0": "false",
 }  # fmt: skip
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Rounds nothing: two numbers of 38 digits that differ in the last are not the same."""
+_LONGEST = 1000
+"""Digits from which a number is written with its exponent: `1e999999` would be a million characters."""
 
 
 def text(value: Any) -> Value:
@@ -41,7 +45,12 @@ def number(value: Any) -> Value:
         found = Decimal(written.strip())
     except InvalidOperation:
         return written
-    return format(found.normalize(), "f") if found.is_finite() and found else "0" if found == 0 else written
+    if not found.is_finite():
+        return written
+    if not found:
+        return "0"
+    plain = found.normalize(_EXACT)
+    return format(plain, "f") if abs(plain.adjusted()) < _LONGEST else str(plain)
 
 
 def boolean(value: Any) -> Value:

@@ -34,7 +34,7 @@ class Verdict:
             facts |= {name: each.count for name, each in self._verdicts().items()}
             wrong = found.missing.count + found.different.count
             facts["matching"] = max(found.source - wrong, 0) / found.source if found.source else 0.0
-        if plan.compares:
+        if plan.compares and not plan.checksum:
             facts["fields"] = {**{one.target: 0 for one in plan.fields}, **found.fields}
         if plan.sample:
             facts["sampled"] = found.sampled

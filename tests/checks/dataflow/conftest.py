@@ -80,6 +80,8 @@ class Care:
         token = resident.get("externalId")
         with self._lock:
             known, _ = token in self._known, self._known.add(token)
+        if known and "hang up" in self.faults:
+            return 0
         if known and "forget" not in self.faults:
             return 200
         if not ("drop" in self.faults and number % self.every == 0) and "leak" not in self.faults:
@@ -134,6 +136,9 @@ def care(tmp_path: Path) -> Iterator[Care]:
                 self.answer(400)
                 return
             status = made.post(resident)
+            if not status:
+                self.close_connection = True
+                return
             self.answer(status, {"id": f"srv-{resident.get('externalId')}"} if status < 300 else {"error": "no"})
 
         def do_DELETE(self) -> None:

@@ -83,6 +83,13 @@ def test_the_same_twice_that_leaves_two_fails(admission: Any, care: Any) -> None
     assert "idempotency" in result.cause
 
 
+def test_a_repetition_that_nobody_answers_shows_nothing(admission: Any, care: Any) -> None:
+    care.faults.add("hang up")
+    result = admission.run(TWICE)
+    assert result.status != "passed"
+    assert "the repetition was not answered" in admission.failed(result).get("refused", result.error_message)
+
+
 ROLLED_BACK = """\
   rolled-back:
     records: 3

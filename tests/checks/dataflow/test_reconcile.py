@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from pytest_sysint.checks._reconcile.values import number
 from pytest_sysint.core.errors import DeclarationError
 from pytest_sysint.core.secrets import learn
+from pytest_sysint.engine.undoing import undo
 
 COLUMNS = ["external_id", "name", "born", "weight", "active"]
 ROWS = [[f"R-{n:04}", f"name {n}", "1931-05-06", f"{n / 4}", "t" if n % 2 else "f"] for n in range(1, 201)]
@@ -262,7 +264,8 @@ def test_a_side_that_cannot_be_read_is_told(sides: Any, break_it: Any, said: str
     assert said in result.error_message
 
 
-def test_it_is_compared_again_until_it_holds(sides: Any) -> None:
+def test_it_is_compared_again_until_it_holds(sides: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_sysint.engine.runner._PATIENCE", 0.01)
     sides.change("CREATE TABLE later AS SELECT * FROM residents", "DELETE FROM residents WHERE external_id > 'R-0100'")
     sides.said = Repairing(sides)
     result = sides.run(FLOW + "    poll: {timeout: 20s, interval: 10ms}\n")
@@ -280,7 +283,9 @@ class Repairing(list):
     def __init__(self, sides: Any) -> None:
         self.sides = sides
 
-    def append(self, _text: str) -> None:
+    def append(self, text: str) -> None:
+        if "not yet the same" not in text:
+            return
         self.sides.change("INSERT INTO residents SELECT * FROM later WHERE external_id > 'R-0100'")
         self.sides.change("DELETE FROM later")
 
@@ -333,6 +338,45 @@ def test_what_cannot_be_removed_is_told_and_stays_in_the_ledger(admission: Any, 
     assert entry.items[0]["run"] in care.rows()[0][0]
 
 
+def test_what_a_client_library_raises_keeps_nothing_from_being_removed(
+    admission: Any, care: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no handle")
+
+    monkeypatch.setattr("pytest_sysint.integrations._file_operations.Delete.perform", broken)
+    result = admission.run(BEFORE)
+    assert (result.status, result.degraded) == ("passed", True)
+    assert "RuntimeError: no handle" in admission.failed(result)["leftovers"]
+    assert care.removed  # by the step behind it
+    (undone,) = undo(admission.ledger.left())
+    assert undone.left == {0: "RuntimeError: no handle"}
+    monkeypatch.undo()
+    (undone,) = undo(admission.ledger.left())
+    assert (undone.gone, undone.left) == ([0], {})
+    assert not list((care.folder / "files").iterdir())
+
+
+@pytest.mark.parametrize("more", ["", "      sample: 5\n"])
+def test_what_a_checksum_hides_cannot_be_expected(sides: Any, more: str) -> None:
+    every = COUNT.replace("SELECT external_id", "SELECT *") + "      key: external_id\n      compare: all\n"
+    text = every + f"      checksum: true\n{more}    expect: {{fields.given_name: 0}}\n"
+    with pytest.raises(DeclarationError) as caught:
+        sides.declare(text)
+    assert "is nothing that this reconciliation tells" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("12345678901234567890123456789012345678.10", "12345678901234567890123456789012345678.1"),
+        ("15e-1", "1.5"), ("-0", "0"), ("1e999999", "1E+999999"), ("sNaN", "sNaN"), ("ten", "ten"), (None, None),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_they_are(value: Any, read: Any) -> None:
+    assert number(value) == read
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -349,8 +393,9 @@ def test_what_cannot_be_removed_is_told_and_stays_in_the_ledger(admission: Any, 
         ("residents.csv", "residents-{rn}.csv", "nothing is known as `{rn}`, did you mean 'run'?"),
         ("    data_type: resident\n", "    expect: {lost: 0}\n", "expect.lost: is nothing that this"),
         ("    data_type: resident\n", "    expect: {}\n", "import.expect: expected a map, subject -> matcher"),
-        ("    data_type: resident\n", "    before: []\n", "import.before: expected an operation with `on`"),
+        ("    data_type: resident\n", "    before: []\n", "import.before: an empty list does nothing"),
         ("    data_type: resident\n", "    cleanup: {delete: x}\n", "import.cleanup: 'on' is missing"),
+        ("    data_type: resident\n", "    before: {on: files, list: '', timeout: 1s}\n", "before.timeout: stands at"),
         ("    data_type: resident\n", "    tenants: [oak]\n", "import.tenants[0]"),
         ("    data_type: resident\n", "    send: {to: db}\n", "a flow has `send` or `reconcile`, and this has both"),
     ],
