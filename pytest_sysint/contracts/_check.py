@@ -6,19 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pytest_sysint.core.check import Check, Context, Outcome
-from pytest_sysint.declaration.checks import slug_of
+from pytest_sysint.declaration.checks import slug_of, told_apart
 from pytest_sysint.declaration.model import DeclaredIntegration
 
 
 def slugs_of(names: Iterable[str]) -> list[str]:
     """The slugs of names that stand side by side: those that would be the same are told apart by `-2`, `-3`, ..."""
-    taken: dict[str, int] = {}
-    found = []
-    for name in names:
-        slug = slug_of(name)
-        count = taken[slug] = taken.get(slug, 0) + 1
-        found.append(slug if count == 1 else f"{slug}-{count}")
-    return found
+    return told_apart(slug_of(name) for name in names)
 
 
 def contract_check(

@@ -10,12 +10,12 @@ contract:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_sysint.checks._causes import cause_of_error
 from pytest_sysint.checks._operation import holds, reproduce
-from pytest_sysint.contracts._check import contract_check
+from pytest_sysint.contracts._check import contract_check, slugs_of
 from pytest_sysint.contracts._describe import Describe, Look
 from pytest_sysint.contracts._judge import judge_item
 from pytest_sysint.contracts._promises import Promise, Shape, read_named, schema_of
@@ -80,16 +80,11 @@ def checks(structure: Structure, declared: DeclaredIntegration) -> Iterable[Chec
 
 
 def _checks(structure: Structure, declared: DeclaredIntegration, sections: Mapping[str, Section]) -> Iterator[Check]:
-    taken: set[str] = set()
-    for section, items in structure.promises.items():
-        for name, promise in items.items():
-            run = _Held(sections[section], name, promise, declared.tenant)
-            check = contract_check(declared, f"{section} {name}", run, f"{section}: {name}")
-            slug, number = check.slug, 2
-            while slug in taken:
-                slug, number = f"{check.slug}-{number}", number + 1
-            taken.add(slug)
-            yield replace(check, slug=slug)
+    promises = [(section, *each) for section, items in structure.promises.items() for each in items.items()]
+    slugs = slugs_of(f"{section} {name}" for section, name, _ in promises)
+    for (section, name, promise), slug in zip(promises, slugs, strict=True):
+        run = _Held(sections[section], name, promise, declared.tenant)
+        yield contract_check(declared, f"{section} {name}", run, f"{section}: {name}", slug=slug)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from pytest_sysint.contracts._words import Type, words
 from pytest_sysint.core.check import CHECK_KEYS, Check
 from pytest_sysint.core.errors import Mistake, Mistakes
 from pytest_sysint.core.records import EFFECTS
-from pytest_sysint.declaration.checks import CheckKeys, check_schema, slug_of
+from pytest_sysint.declaration.checks import CheckKeys, check_schema, slug_of, told_apart
 from pytest_sysint.declaration.explain import Gathered, came, read_model
 from pytest_sysint.declaration.model import DeclaredIntegration
 from pytest_sysint.declaration.words import suggest
@@ -76,19 +76,20 @@ class Exchanges:
         if not isinstance(raw, list) or not raw:
             raise Mistakes(Mistake((), f"expected {_FORMS}; got {came(raw) if raw else 'nothing in it'}"))
         mistakes = Gathered()
-        taken: dict[str, int] = {}
+        taken: set[str] = set()
         found: list[DeclaredExchange] = []
         for index, item in enumerate(raw):
             exchange = mistakes.attempt(_under, (index,), partial(_read, item, cls, folder))
             if exchange is None:
                 continue
-            count = taken[exchange.slug] = taken.get(exchange.slug, 0) + 1
-            if count > 1 and "name" in item:
+            if exchange.slug in taken and "name" in item:
                 mistakes.keep(Mistake((index, "name"), f"another exchange above it has this name ('{exchange.slug}')"))
-            found.append(exchange if count == 1 else replace(exchange, slug=f"{exchange.slug}-{count}"))
+            taken.add(exchange.slug)
+            found.append(exchange)
         if mistakes.failed:
             raise Mistakes(*mistakes.found)
-        return tuple(found)
+        slugs = told_apart(each.slug for each in found)
+        return tuple(replace(each, slug=slug) for each, slug in zip(found, slugs, strict=True))
 
     def schema(self, cls: Type) -> dict[str, Any]:
         """The JSON Schema of the list."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_sysint.checks._operation import holds
-from pytest_sysint.contracts._check import contract_check
+from pytest_sysint.contracts._check import contract_check, slugs_of
 from pytest_sysint.contracts._form import Type
 from pytest_sysint.contracts._pact.documents import Interaction
 from pytest_sysint.contracts._pact.hooks import MessagesFrom, ProviderStates
@@ -24,7 +24,7 @@ from pytest_sysint.contracts._pact.verification import Hooks, Verification
 from pytest_sysint.core.capabilities import Requestable
 from pytest_sysint.core.check import Check, Context, Outcome
 from pytest_sysint.core.errors import CallError, Mistake, Mistakes, Rejected
-from pytest_sysint.declaration.checks import operations_of, read_check, slug_of
+from pytest_sysint.declaration.checks import operations_of, read_check
 from pytest_sysint.declaration.explain import Gathered, came, read_model
 from pytest_sysint.declaration.model import DeclaredIntegration
 from pytest_sysint.declaration.shapes import model_schema
@@ -101,7 +101,8 @@ class PactForm:
 
     def checks(self, value: Pacts, declared: DeclaredIntegration) -> Iterator[Check]:
         """A check for each interaction; one for a whole pact that is fetched from a url."""
-        taken: dict[str, int] = {}
+        names = [each.name for each in value.interactions] + [each.shown for each in value.remote]
+        slugs = iter(slugs_of(f"pact {name}" for name in names))
         for each in value.interactions:
             verification = Verification(each, value.hooks, declared.tenant)
             yield contract_check(
@@ -109,7 +110,7 @@ class PactForm:
                 each.name,
                 verification,
                 f"{each.title}, as {each.consumer} expects it",
-                slug=_free(slug_of(f"pact {each.name}"), taken),
+                slug=next(slugs),
                 effect=_effect(each, value.hooks),
                 conversations=max(3, verification.conversations + 1),
             )
@@ -119,15 +120,10 @@ class PactForm:
                 f"pact {remote.shown}",
                 Whole(remote, value.hooks, value.provider, declared.tenant),
                 f"every interaction of {remote.shown}",
-                slug=_free(slug_of(f"pact {remote.shown}"), taken),
+                slug=next(slugs),
                 effect="write",
                 conversations=_OF_MANY,
             )
-
-
-def _free(slug: str, taken: dict[str, int]) -> str:
-    taken[slug] = taken.get(slug, 0) + 1
-    return slug if taken[slug] == 1 else f"{slug}-{taken[slug]}"
 
 
 def _effect(each: Interaction, hooks: Hooks) -> str:

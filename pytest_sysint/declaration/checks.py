@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import chain, count, islice
 from typing import Any, cast
 
 from pydantic import Field
@@ -175,6 +175,15 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_LENGTH].rstrip("-") or "check"
 
 
+def told_apart(slugs: Iterable[str]) -> list[str]:
+    """Slugs that stand side by side, no two the same: of two checks with one slug a plan would drop one."""
+    found: dict[str, None] = {}
+    for slug in slugs:
+        numbered = (f"{slug}-{number}" for number in count(2))
+        found[next(each for each in chain([slug], numbered) if each not in found)] = None
+    return list(found)
+
+
 def read_checks(raw: Any, cls: Type) -> tuple[DeclaredCheck, ...]:
     """Read a list of checks, or a single one. Unnamed checks of one slug are told apart by `-2`, `-3`, ...
 
@@ -187,20 +196,21 @@ def read_checks(raw: Any, cls: Type) -> tuple[DeclaredCheck, ...]:
     if isinstance(raw, Mapping):
         return (read_check(raw, cls),)
     mistakes = Gathered()
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     checks: list[DeclaredCheck] = []
     for index, item in enumerate(raw):
         check = mistakes.attempt(_read_at, index, item, cls)
         if check is None:
             continue
-        count = taken[check.slug] = taken.get(check.slug, 0) + 1
-        if count > 1 and "name" in item:
+        if check.slug in taken and "name" in item:
             said = f"another check above it has this name (node id '{check.slug}')"
             mistakes.keep(Mistake((index, "name"), said))
-        checks.append(check if count == 1 else replace(check, slug=f"{check.slug}-{count}"))
+        taken.add(check.slug)
+        checks.append(check)
     if mistakes.failed:
         raise Mistakes(*mistakes.found)
-    return tuple(checks)
+    slugs = told_apart(check.slug for check in checks)
+    return tuple(replace(check, slug=slug) for check, slug in zip(checks, slugs, strict=True))
 
 
 def _read_at(index: int, raw: Any, cls: Type) -> DeclaredCheck:
