@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -55,7 +56,7 @@ def seed_of(options: Options) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Examination(Generic[D, P]):
+class Examination(ABC, Generic[D, P]):
     """Tests operations of one document. What differs between documents is in the methods at the end."""
 
     source: Source[D]
@@ -188,13 +189,13 @@ class Examination(Generic[D, P]):
         """What the paths of the document continue, beside the url."""
         return ""
 
+    @abstractmethod
     def checks(self) -> Collection[str]:
         """The checks that one request of one operation can tell of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def coverage(self, operation: Any) -> Coverage:
         """What an operation promises."""
-        return Coverage((), ())
 
     def fixed(self, operation: Tested, examiner: Examiner) -> Override:
         """Parameters that have one value in all requests."""

@@ -16,6 +16,7 @@ from pytest_sysint.contracts._generated.examination import Examination, Loaded, 
 from pytest_sysint.contracts._generated.library import Failure, GraphQLServerError, Tested, bridged_graphql
 from pytest_sysint.contracts._generated.options import Options, graphql_names
 from pytest_sysint.contracts._generated.sdl import Schema, live_schema
+from pytest_sysint.contracts._generated.turns import turn_of_others
 from pytest_sysint.core.check import Context, Outcome
 from pytest_sysint.core.records import Assertion
 
@@ -42,7 +43,8 @@ class GraphqlExamination(Examination[Schema, Options]):
         """
         document, _ = self.source.get(context)
         declared = graphql.build_client_schema(document.told)
-        there = graphql.build_client_schema(live_schema(context).told)
+        with turn_of_others():
+            there = graphql.build_client_schema(live_schema(context).told)
         breaking = [self._changed(each, "breaking") for each in graphql.find_breaking_changes(declared, there)]
         dangerous = [self._changed(each, "dangerous") for each in graphql.find_dangerous_changes(declared, there)]
         same = Assertion(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_sysint.contracts._generated.source import Listed, Source, fetched_text, is_url
-from pytest_sysint.core.capabilities import Executes
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import Mistake, Mistakes, Rejected
+from pytest_sysint.core.integration import Observation, Operation
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.secrets import learn_url, redact
 from pytest_sysint.declaration.documents import find_document
@@ -27,6 +27,16 @@ class Schema:
     told: Any
     """As an introspection query is answered: a map with `__schema`."""
     operations: tuple[Listed, ...] = field(default=())
+
+
+class Introspected(Operation):
+    """The question what the endpoint tells of itself. Its answer, a map with `__schema`, is the payload."""
+
+    introspected: str = LIVE
+    """What is asked for."""
+
+    def perform(self, integration: Any, timeout: float) -> Observation:
+        return Observation(integration.introspect(timeout))
 
 
 def source_of(where: str, folder: Path, make: Callable[[Schema], Any]) -> Source[Schema]:
@@ -61,7 +71,7 @@ def read(text: str) -> Schema:
         told = json.loads(text)
         told = told.get("data", told)
         schema = graphql.build_client_schema(told)
-    except (ValueError, AttributeError, TypeError, graphql.GraphQLError):
+    except (ValueError, AttributeError, TypeError, LookupError, graphql.GraphQLError):
         schema, told = _built(text), None
     operations = tuple(_operations(schema))
     return Schema(told or graphql.introspection_from_schema(schema, descriptions=False), operations)
@@ -76,13 +86,10 @@ def live_schema(context: Context) -> Schema:
     """
     import graphql
 
-    integration = context.integration
-    if not isinstance(integration, Executes):
-        raise Rejected("the integration does not speak GraphQL")
-    told: Any = integration.introspect(context.timeout)
+    told: Any = context.perform(Introspected()).payload
     try:
         return Schema(told, tuple(_operations(graphql.build_client_schema(told))))
-    except (TypeError, graphql.GraphQLError) as error:
+    except (TypeError, ValueError, LookupError, graphql.GraphQLError) as error:
         raise Rejected(f"what the endpoint tells is no schema: {error}") from None
 
 

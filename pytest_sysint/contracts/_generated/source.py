@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_sysint.contracts._generated.sending import Generated
+from pytest_sysint.contracts._generated.turns import turn_of_others
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import Rejected, TimedOut, Unreachable
 from pytest_sysint.core.integration import Observation, Operation
@@ -41,7 +42,7 @@ D = TypeVar("D", bound=Lists)
 class Source(Generic[D]):
     """A document that is read when the declaration is (`document`), or fetched when it is first needed.
 
-    `make(document)` is what is to be made of it; that is done once, also when many checks ask at a time.
+    `make(document)` is what is to be made of it. Both are done once, also when many checks ask at a time.
     """
 
     def __init__(self, where: str, document: D | None, fetch: Callable[[Context], D], make: Callable[[D], Any]) -> None:
@@ -51,21 +52,26 @@ class Source(Generic[D]):
         self._fetch = fetch
         self._make = make
         self._made: Any = None
-        self._lock = threading.Lock()
+        self._fetching = threading.Lock()
 
     def get(self, context: Context) -> tuple[D, Any]:
-        """The document, and what was made of it.
+        """The document, and what was made of it; for one whose turn it is.
 
         Raises:
             CallError: when it cannot be fetched, or is none.
 
         """
-        with self._lock:
+        document = self.document or self._fetched(context)
+        if self._made is None:  # by this one alone: it is its turn
+            self._made = self._make(document)
+        return document, self._made
+
+    def _fetched(self, context: Context) -> D:
+        # The turn goes first and comes back last: who waits for the lock must not keep the others waiting.
+        with turn_of_others(), self._fetching:
             if self.document is None:
                 self.document = self._fetch(context)
-            if self._made is None:
-                self._made = self._make(self.document)
-            return self.document, self._made
+            return self.document
 
 
 class Fetched(Operation):
