@@ -175,6 +175,32 @@ def test_an_endpoint_that_does_not_tell_its_schema(care_desk: Any, broken: str) 
         run(care_desk(broken), {"graphql": "introspection"}, "graphql-queries")
 
 
+def test_what_an_endpoint_tells_that_is_no_schema(care_desk: Any) -> None:
+    async def answer(request: Request) -> Response:
+        return PlainTextResponse('{"data": {"__schema": {}}}', media_type="application/json")
+
+    with (
+        serving(Starlette(routes=[Route("/graphql", answer, methods=["POST"])])) as url,
+        pytest.raises(CallError, match="what the endpoint tells is no schema"),
+    ):
+        run(care_desk(f"{url}/graphql"), {"graphql": "care.graphql"}, "graphql-schema")
+
+
+def test_the_endpoint_is_asked_for_its_schema_as_for_anything_else(care_desk: Any, at: str) -> None:
+    desk = care_desk(at)
+    (check,) = [each for each in desk.checks({"graphql": "care.graphql"}) if each.slug == "graphql-schema"]
+    talk = desk.talk()
+    perform, performed = talk.perform, []
+
+    def performing(operation: Any) -> Any:
+        performed.append(operation.title())
+        return perform(operation)
+
+    talk.perform = performing
+    assert not failed(check.run(talk))
+    assert performed == ["introspection"]  # under the budget of the integration
+
+
 # ---- schemas from elsewhere ----
 
 
@@ -225,6 +251,7 @@ def test_a_schema_as_it_was_told(care_desk: Any, tmp_path: Path) -> None:
         ("type Query { a: Gone }", "is not a GraphQL schema: Unknown type 'Gone'"),
         ("type A { a: Int }", "has neither queries nor mutations"),
         ("[1]", "is not a GraphQL schema"),
+        ('{"__schema": {}}', "is not a GraphQL schema"),
     ],
 )
 def test_schemas_that_cannot_be_used(care_desk: Any, tmp_path: Path, text: str, said: str) -> None:

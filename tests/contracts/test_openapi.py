@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -97,17 +98,20 @@ def test_operations_are_chosen_by_label_id_and_tag(care_desk: Any) -> None:
 
 def test_paths_of_one_slug_are_told_apart(care_desk: Any, tmp_path: Path) -> None:
     document = json.loads((DOCUMENTS / "care-2.0.json").read_text())
-    document["paths"]["/residents/residentId"] = {"get": {"responses": {"200": {"description": "one"}}}}
+    one = {"get": {"responses": {"200": {"description": "one"}}}}
+    document["paths"] |= {"/residents/residentId": one, "/residents/residentId/2": one}
     (tmp_path / "two.json").write_text(json.dumps(document))
     found = contract_forms().get("openapi").read("two.json", types().get("rest"), tmp_path, {})
     assert [each.label for each in found.source.document.operations][1:] == [
         "GET /residents/{residentId}",
         "GET /residents/residentId",
+        "GET /residents/residentId/2",
     ]
     desk = care_desk("http://127.0.0.1:9")
     desk.folder = tmp_path
     slugs = [check.slug for check in desk.checks({"openapi": "two.json"})]
-    assert slugs[1:3] == ["openapi-get-residents-residentid", "openapi-get-residents-residentid-2"]
+    twins = [f"openapi-get-residents-residentid{told}" for told in ("", "-2", "-2-2")]
+    assert slugs[1:4] == twins  # of two checks with one slug the plan would keep one
 
 
 # ---- what holds, and what does not ----
@@ -171,6 +175,15 @@ def test_every_check_of_the_installed_version_is_shown_to_fail() -> None:
 
     shown = {name for _, _, names in FAULTS for name in names} | {"unsupported_method"}
     assert set(conformance_names()) <= shown
+
+
+@pytest.mark.parametrize("broken", ["takes any method"], indirect=True)
+def test_methods_are_tried_also_behind_many_edge_values(care_desk: Any, broken: str, tmp_path: Path) -> None:
+    many = [{"name": f"p{n}", "in": "query", "schema": {"type": "integer", "minimum": 1}} for n in range(70)]
+    (tmp_path / "api.json").write_text(json.dumps(small("/v1/residents", parameters=many)))
+    desk = care_desk(broken)
+    desk.folder = tmp_path
+    assert set(failed(run(desk, {"openapi": "api.json"}, "openapi-methods"))) == {"/v1/residents"}
 
 
 @pytest.mark.parametrize("broken", ["crashes on large limits"], indirect=True)
@@ -299,12 +312,27 @@ def test_what_took_too_long_is_said(care_desk: Any, at: str) -> None:
     assert all(each.severity == "warn" for each in outcome.assertions if each.status == "failed")
 
 
+def test_what_took_too_long_is_said_of_links_and_methods_too(care_desk: Any, at: str) -> None:
+    contract = {**OPENAPI, "links": True, "examples": 5000}
+    assert "of 5000 walks within" in failed(run(care_desk(at), contract, "openapi-links", timeout=0.1))["examples"]
+    assert "of 2 paths within" in failed(run(care_desk(at), contract, "openapi-methods", timeout=0.0001))["examples"]
+
+
+def test_what_took_too_long_is_said_of_each_operation(care_desk: Any, at: str) -> None:
+    contract = {"openapi": f"{at}/v1/openapi.json", "examples": 5000, "parameters": {"residentId": "r1"}}
+    outcome = run(care_desk(at), contract, "openapi-reads", timeout=0.1)
+    assert {each.name: each.status for each in outcome.assertions} == dict.fromkeys(READS, "failed")
+    assert all("of 5000 requests within 1.2s" in message for message in failed(outcome).values())
+
+
 def test_nobody_there(care_desk: Any) -> None:
     with pytest.raises(CallError):
         run(care_desk("http://127.0.0.1:9"), OPENAPI, "openapi-get-residents")
 
 
 # ---- documents from elsewhere ----
+
+READS = {"GET /residents", "OPTIONS /residents", "GET /residents/{residentId}"}
 
 
 def test_a_document_of_the_api_itself(care_desk: Any, at: str) -> None:
@@ -315,7 +343,7 @@ def test_a_document_of_the_api_itself(care_desk: Any, at: str) -> None:
     assert {slug: check.effect for slug, check in checks.items() if slug in effects} == effects
     reads = checks["openapi-reads"].run(desk.talk())
     assert not failed(reads)
-    assert judged(reads) == {"GET /residents", "OPTIONS /residents", "GET /residents/{residentId}"}
+    assert judged(reads) == READS
     assert not failed(checks["openapi-writes"].run(desk.talk()))
 
 
@@ -344,6 +372,23 @@ def test_a_document_of_another_host_is_asked_for_without_credentials(care_desk: 
         with pytest.raises(Unavailable, match="no operation that is to be tested here"):
             run(care_desk(at), {"openapi": f"{elsewhere}/care.json"}, "openapi-writes")
     assert "authorization" not in seen[0].headers
+
+
+def test_who_waits_for_a_document_keeps_no_other_waiting(care_desk: Any, at: str) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def document(request: Request) -> Response:
+        asked.set()
+        go_on.wait(10)
+        return Response((DOCUMENTS / "care-2.0.json").read_bytes(), media_type="application/json")
+
+    with serving(Starlette(routes=[Route("/care.json", document)])) as elsewhere, ThreadPoolExecutor(2) as pool:
+        slow = {"openapi": f"{elsewhere}/care.json", "examples": 1, "parameters": {"residentId": "r1"}}
+        waiting = [pool.submit(run, care_desk(at), slow, "openapi-reads") for _ in "12"]
+        assert asked.wait(10)
+        assert not failed(run(care_desk(at), {**OPENAPI, "examples": 3}, "openapi-options-residents"))
+        go_on.set()  # before their request times out
+        assert [failed(each.result()) for each in waiting] == [{}, {}]
 
 
 @pytest.mark.parametrize(

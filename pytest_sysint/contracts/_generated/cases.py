@@ -81,7 +81,7 @@ def other_methods(operation: Tested, examiner: Examiner, fixed: Override) -> Non
 
     """
     try:
-        for case in _coverage(operation, fixed):
+        for case in _coverage(operation, fixed, [GenerationMode.NEGATIVE]):
             if case.method.lower() != operation.method.lower():
                 examiner.judge(case)
     except Halt as halt:
@@ -140,21 +140,23 @@ def settings(count: int, **more: Any) -> hypothesis.settings:
 
 def _edges(operation: Tested, fixed: Override) -> Iterator[Case]:
     """Edge values of each parameter, one at a time, right and wrong ones."""
-    return (case for case in _coverage(operation, fixed) if case.method.lower() == operation.method.lower())
+    some = islice(_coverage(operation, fixed), _EDGES_LOOKED_AT)
+    return (case for case in some if case.method.lower() == operation.method.lower())
 
 
-def _coverage(operation: Tested, fixed: Override) -> Iterator[Case]:
+def _coverage(operation: Tested, fixed: Override, modes: list[GenerationMode] | None = None) -> Iterator[Case]:
+    """Requests that leave the usual ones in one way each; those by other methods come after all of the parameters'."""
     generation = operation.schema.config.generation_for(operation=operation, phase="coverage")
     cases = CoverageGenerator(
         operation=operation,
-        generation_modes=generation.modes,
+        generation_modes=modes or generation.modes,
         generation_config=generation,
         auth_storage=None,
         override=fixed,
         feedback=NO_FEEDBACK,
         session=GenerationSession(),
     )
-    return islice(cases, _EDGES_LOOKED_AT)
+    return iter(cases)
 
 
 def _chosen(cases: list[Case], count: int) -> list[Case]:

@@ -80,10 +80,7 @@ class Examination(ABC, Generic[D, P]):
         except CallError as error:
             error.partial = self.outcome(context, examiner, seed, broken=error)
             raise
-        short = []
-        if clock.over and examiner.bridge.sent < self.options.examples:
-            short = [judged.cut_short(examiner.bridge.sent, self.options.examples, clock.seconds, self.tenant)]
-        return self.outcome(context, examiner, seed, short)
+        return self.outcome(context, examiner, seed, self.short(clock, examiner.bridge.sent, "requests"))
 
     def all(self, effect: Effect, context: Context) -> Outcome:
         """Test every chosen operation of that effect: an assertion per operation.
@@ -109,7 +106,8 @@ class Examination(ABC, Generic[D, P]):
             except CallError as error:
                 error.partial = judged.outcome_of(context, assertions, findings, cause=cause_of_error(error))
                 raise
-            assertions.append(judged.summary(each.label, examiner, seed, self.tenant))
+            short = self.short(clock, examiner.bridge.sent, "requests")
+            assertions.append(judged.summary(each.label, examiner, seed, short, self.tenant))
             findings += judged.found_by(examiner)
             for name, count in examiner.coverage.metrics().items():
                 metrics[name] = metrics.get(name, 0) + count
@@ -123,6 +121,12 @@ class Examination(ABC, Generic[D, P]):
     def clock(self, context: Context) -> Clock:
         """The time for this check."""
         return Clock(self.conversations * context.timeout, context.timeout)
+
+    def short(self, clock: Clock, done: int, what: str, wanted: int | None = None) -> list[Assertion]:
+        """A warning, when the time was up before as much was done as is declared (or wanted)."""
+        wanted = self.options.examples if wanted is None else wanted
+        late = clock.over and done < wanted
+        return [judged.cut_short(done, wanted, what, clock.seconds, self.tenant)] if late else []
 
     def examiner(
         self, document: D, context: Context, clock: Clock, coverage: Coverage, checks: Iterable[str]

@@ -85,8 +85,9 @@ class OpenApiExamination(Examination[Document, OpenApiOptions]):
             if not isinstance(halt.error, CallError):
                 raise halt.error or halt from None
             broken = halt.error
+        short = self.short(clock, walk.walks, "walks")
         outcome = self.outcome(
-            context, examiner, seed, broken=broken, metrics={"walks": walk.walks, "steps": walk.steps}
+            context, examiner, seed, short, broken=broken, metrics={"walks": walk.walks, "steps": walk.steps}
         )
         if broken is not None:
             broken.partial = outcome
@@ -118,7 +119,9 @@ class OpenApiExamination(Examination[Document, OpenApiOptions]):
             found = assertions_of(examiner.tallies, self.tenant, seed)
             assertions += [each.model_copy(update={"name": path}) for each in found]
             findings += judged.found_by(examiner)
-        return judged.outcome_of(context, assertions, findings, metrics={"paths": len(assertions), "seed": seed})
+        tried = len(assertions)
+        assertions += self.short(clock, tried, "paths", len(first_of))
+        return judged.outcome_of(context, assertions, findings, metrics={"paths": tried, "seed": seed})
 
     def prefix(self, document: Document, context: Context) -> str:
         """The path of the document's server, where the url has none of its own."""

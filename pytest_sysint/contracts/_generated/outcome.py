@@ -67,13 +67,16 @@ def outcome_of(
     )
 
 
-def summary(label: str, examiner: Examined, seed: int, tenant: str) -> Assertion:
-    """One operation's examination in one judgement."""
+def summary(label: str, examiner: Examined, seed: int, short: Iterable[Assertion], tenant: str) -> Assertion:
+    """One operation's examination in one judgement; `short` is what there was no time for."""
     parts = [*trouble(examiner.trouble, tenant), *assertions_of(examiner.tallies, tenant, seed)]
     failed = [f"{part.name}: {part.message}" for part in parts if part.status == "failed"]
     sent = sum(examiner.coverage.seen.values())
-    warned = [part.message for part in examiner.coverage.assertions(tenant) if part.status == "failed"]
-    text = "; ".join(failed or warned) or (examiner.coverage.text() if sent else "not tested: the time was up")
+    warnings = (*short, *examiner.coverage.assertions(tenant))
+    warned = [part.message for part in warnings if part.status == "failed"]
+    text = "; ".join(failed or warned) or (
+        examiner.coverage.text() if sent else "not tested: no request was made of it"
+    )
     return Assertion(
         name=label,
         status="failed" if failed or warned or not sent else "passed",
@@ -101,15 +104,15 @@ def trouble(texts: Iterable[str], tenant: str) -> list[Assertion]:
     ]
 
 
-def cut_short(sent: int, wanted: int, seconds: float, tenant: str) -> Assertion:
+def cut_short(done: int, wanted: int, what: str, seconds: float, tenant: str) -> Assertion:
     """A warning that the time was up before all was tried."""
-    text = f"only {sent} of {wanted} requests within {show(seconds, 'duration')}: raise `timeout`, or lower `examples`"
+    text = f"only {done} of {wanted} {what} within {show(seconds, 'duration')}: raise `timeout`, or lower `examples`"
     return Assertion(
         name="examples",
         status="failed",
         severity="warn",
         message=text,
-        expected=f"{wanted} requests",
-        actual=f"{sent} requests",
+        expected=f"{wanted} {what}",
+        actual=f"{done} {what}",
         tenant_id=tenant,
     )
