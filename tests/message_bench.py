@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +16,11 @@ import pika
 import yaml
 
 from pytest_sysint.core.check import Check, Outcome, RetryPolicy
-from pytest_sysint.core.integration import Integration, Observation, Operation
-from pytest_sysint.core.records import Exchange
+from pytest_sysint.core.integration import Integration
 from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.declaration.model import DeclaredIntegration, Position
 from pytest_sysint.declaration.provisioning import ProvisionSettings
-
-
-@dataclass
-class Talk:
-    """A `core.check.Context` on one live integration."""
-
-    integration: Integration[Any]
-    timeout: float = 5.0
-    others: dict[str, Integration[Any]] = field(default_factory=dict)
-    exchanges: list[Exchange] = field(default_factory=list)
-
-    def other(self, integration_id: str) -> Integration[Any]:
-        return self.others[integration_id]
-
-    def perform(self, operation: Operation, on: str = "") -> Observation:
-        observation = operation.perform(self.integration, self.timeout)
-        self.note(observation.exchange)
-        return observation
-
-    def note(self, exchange: Exchange | None) -> None:
-        if exchange is not None:
-            self.exchanges.append(exchange)
-
-    def progress(self, text: str) -> None:
-        pass
-
-    def sleep(self, seconds: float) -> None:
-        pass
+from tests.talk import Talk
 
 
 class Bench:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,42 +15,11 @@ from typing import Any
 import pytest
 
 from pytest_sysint.core.check import Check, Outcome, RetryPolicy
-from pytest_sysint.core.integration import Integration, Observation, Operation
-from pytest_sysint.core.records import Exchange
+from pytest_sysint.core.integration import Integration
 from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.declaration.model import DeclaredIntegration, Position
 from pytest_sysint.declaration.provisioning import ProvisionSettings
-
-
-@dataclass
-class Talk:
-    """A `core.check.Context` on one live integration; its sleep does not wait, it only counts."""
-
-    integration: Integration[Any]
-    timeout: float = 5.0
-    exchanges: list[Exchange] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-    pauses: list[float] = field(default_factory=list)
-    on_sleep: Callable[[float], None] = lambda seconds: None
-
-    def other(self, integration_id: str) -> Integration[Any]:
-        raise LookupError(integration_id)
-
-    def perform(self, operation: Operation, on: str = "") -> Observation:
-        observation = operation.perform(self.integration, self.timeout)
-        self.note(observation.exchange)
-        return observation
-
-    def note(self, exchange: Exchange | None) -> None:
-        if exchange is not None:
-            self.exchanges.append(exchange)
-
-    def progress(self, text: str) -> None:
-        self.said.append(text)
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.on_sleep(seconds)
+from tests.talk import Talk
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from pytest_sysint.core.records import Assertion
 from pytest_sysint.core.registry import kinds, types
 from pytest_sysint.declaration.model import DeclaredIntegration, Position
 from pytest_sysint.declaration.provisioning import ProvisionSettings
-from tests.message_bench import Talk
+from tests.contracts.care_api import Stage, serving
+from tests.talk import Talk
 
 HEALTHY = """
 CREATE TABLE homes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -120,3 +121,11 @@ def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     yield make
     for integration in (each for found in made for each in found.opened):
         integration.close()
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """One server for the applications of all tests, one at a time."""
+    made = Stage()
+    with serving(made) as made.url:
+        yield made

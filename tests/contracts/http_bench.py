@@ -16,10 +16,15 @@ import pytest
 
 from pytest_sysint.core.check import Check, Outcome
 from pytest_sysint.core.errors import DeclarationError
-from pytest_sysint.core.integration import Integration, Observation, Operation
+from pytest_sysint.core.integration import Integration
 from pytest_sysint.core.records import Assertion, Exchange
 from pytest_sysint.core.registry import kinds
 from pytest_sysint.declaration import load
+from tests.talk import Talk
+
+_UNUSED = ("cacheprovider", "faker", "hypothesispytest", "schemathesis")
+WHOLE_RUN = ("--sysint", *(f"-pno:{plugin}" for plugin in _UNUSED))
+"""How a whole run is started quickly: without the plugins that others brought and that it has no use for."""
 
 
 @dataclass(frozen=True)
@@ -93,31 +98,6 @@ def serving() -> Iterator[Server]:
         thread.join()
 
 
-class Context:
-    """A `core.check.Context` on one live integration."""
-
-    def __init__(self, integration: Integration[Any]) -> None:
-        self.integration = integration
-        self.timeout = 5.0
-        self.exchanges: list[Exchange] = []
-
-    def other(self, integration_id: str) -> Integration[Any]:
-        raise LookupError(integration_id)
-
-    def perform(self, operation: Operation, on: str = "") -> Observation:
-        observation = operation.perform(self.integration, self.timeout)
-        self.note(observation.exchange)
-        return observation
-
-    def note(self, exchange: Exchange | None) -> None:
-        if exchange is not None:
-            self.exchanges.append(exchange)
-
-    def progress(self, text: str) -> None: ...
-
-    def sleep(self, seconds: float) -> None: ...
-
-
 @dataclass
 class Ran:
     check: Check
@@ -164,8 +144,8 @@ class Desk:
     def run(self, check: Check, declared: Any) -> Ran:
         integration = declared.cls(declared.settings)
         self.opened.append(integration)
-        context = Context(integration)
-        return Ran(check, check.run(context), context.exchanges)
+        talk = Talk(integration)
+        return Ran(check, check.run(talk), talk.exchanges)
 
     def exchange(self, exchange: Any, url: str, **keys: Any) -> Ran:
         """Declare one exchange, and run it."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_sysint.core.errors import CallError
-from tests.contracts.http_bench import Answer, Asked, Desk, Server, declaring, serving
+from tests.contracts.http_bench import WHOLE_RUN, Answer, Asked, Desk, Server, declaring, serving
 
 
 @pytest.fixture
@@ -285,8 +285,7 @@ def test_a_whole_run_shows_the_step_and_a_command(server: Server, pytester: pyte
     residents = Residents(fault)
     server.app = lambda asked: (200, {}) if asked.path == "/" else residents(asked)
     pytester.makefile(".yaml", sysint=RUN.format(url=server.url))
-    options = ("--sysint", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-    found = pytester.runpytest_subprocess(*options, timeout=60)
+    found = pytester.runpytest_subprocess(*WHOLE_RUN, timeout=60)
     found.assert_outcomes(passed=1 if fault else 2, failed=1 if fault else 0)
     if fault:
         found.stdout.fnmatch_lines(
@@ -303,7 +302,6 @@ def test_a_whole_run_shows_the_step_and_a_command(server: Server, pytester: pyte
 def test_a_write_is_refused_where_only_reading_is_allowed(server: Server, pytester: pytest.Pytester) -> None:
     server.app = lambda asked: (200, {})
     pytester.makefile(".yaml", sysint=RUN.format(url=server.url).replace("[read, write]", "[read]"))
-    options = ("--sysint", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-    found = pytester.runpytest_subprocess(*options, timeout=60)
+    found = pytester.runpytest_subprocess(*WHOLE_RUN, timeout=60)
     found.assert_outcomes(passed=1, skipped=1)
     assert not [line for line in server.lines if "residents" in line]

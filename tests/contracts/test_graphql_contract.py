@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from pytest_sysint.core.check import Outcome
 from pytest_sysint.core.errors import CallError, Mistakes
 from pytest_sysint.core.registry import contract_forms, types
-from tests.contracts.care_api import DOCUMENTS, serving
+from tests.contracts.care_api import DOCUMENTS, Stage, serving
 from tests.contracts.care_graphql import TOKEN, CareGraphql
 
 SDL = (DOCUMENTS / "care.graphql").read_text()
@@ -29,16 +28,14 @@ def care_graphql() -> CareGraphql:
 
 
 @pytest.fixture
-def at(care_graphql: CareGraphql) -> Iterator[str]:
-    with serving(care_graphql.app) as url:
-        yield f"{url}/graphql"
+def at(care_graphql: CareGraphql, stage: Stage) -> str:
+    return f"{stage.put(care_graphql.app)}/graphql"
 
 
 @pytest.fixture
-def broken(request: pytest.FixtureRequest) -> Iterator[str]:
+def broken(request: pytest.FixtureRequest, stage: Stage) -> str:
     """The url of the endpoint with the fault that the test names."""
-    with serving(CareGraphql(request.param).app) as url:
-        yield f"{url}/graphql"
+    return f"{stage.put(CareGraphql(request.param).app)}/graphql"
 
 
 @pytest.fixture
@@ -175,14 +172,12 @@ def test_an_endpoint_that_does_not_tell_its_schema(care_desk: Any, broken: str) 
         run(care_desk(broken), {"graphql": "introspection"}, "graphql-queries")
 
 
-def test_what_an_endpoint_tells_that_is_no_schema(care_desk: Any) -> None:
+def test_what_an_endpoint_tells_that_is_no_schema(care_desk: Any, stage: Stage) -> None:
     async def answer(request: Request) -> Response:
         return PlainTextResponse('{"data": {"__schema": {}}}', media_type="application/json")
 
-    with (
-        serving(Starlette(routes=[Route("/graphql", answer, methods=["POST"])])) as url,
-        pytest.raises(CallError, match="what the endpoint tells is no schema"),
-    ):
+    url = stage.put(Starlette(routes=[Route("/graphql", answer, methods=["POST"])]))
+    with pytest.raises(CallError, match="what the endpoint tells is no schema"):
         run(care_desk(f"{url}/graphql"), {"graphql": "care.graphql"}, "graphql-schema")
 
 

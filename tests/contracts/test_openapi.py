@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from pytest_sysint.contracts._generated import examination
+from pytest_sysint.contracts._generated.exam import Clock
 from pytest_sysint.core.check import Outcome
 from pytest_sysint.core.errors import CallError, Mistakes, TimedOut, Unavailable
 from pytest_sysint.core.registry import contract_forms, types
-from tests.contracts.care_api import DOCUMENTS, TOKEN, CareApi, serving
+from tests.contracts.care_api import DOCUMENTS, TOKEN, CareApi, Stage, serving
 
 OPENAPI = {"openapi": "care-3.0.yaml"}
 
@@ -31,16 +32,20 @@ def care_api() -> CareApi:
 
 
 @pytest.fixture
-def at(care_api: CareApi) -> Iterator[str]:
-    with serving(care_api.app) as url:
-        yield url
+def at(care_api: CareApi, stage: Stage) -> str:
+    return stage.put(care_api.app)
 
 
 @pytest.fixture
-def broken(request: pytest.FixtureRequest) -> Iterator[str]:
+def broken(request: pytest.FixtureRequest, stage: Stage) -> str:
     """The url of the API with the fault that the test names."""
-    with serving(CareApi(request.param).app) as url:
-        yield url
+    return stage.put(CareApi(request.param).app)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An examination of which the time is soon up, that of each request is not."""
+    monkeypatch.setattr(examination, "Clock", lambda _, shrinking: Clock(0.2, shrinking))
 
 
 @pytest.fixture
@@ -179,7 +184,8 @@ def test_every_check_of_the_installed_version_is_shown_to_fail() -> None:
 
 @pytest.mark.parametrize("broken", ["takes any method"], indirect=True)
 def test_methods_are_tried_also_behind_many_edge_values(care_desk: Any, broken: str, tmp_path: Path) -> None:
-    many = [{"name": f"p{n}", "in": "query", "schema": {"type": "integer", "minimum": 1}} for n in range(70)]
+    limited = {"type": "integer", "minimum": 1, "maximum": 100}
+    many = [{"name": f"p{number}", "in": "query", "schema": limited} for number in range(70)]
     (tmp_path / "api.json").write_text(json.dumps(small("/v1/residents", parameters=many)))
     desk = care_desk(broken)
     desk.folder = tmp_path
@@ -245,7 +251,7 @@ def test_many_at_a_time(care_desk: Any, at: str) -> None:
     assert all(outcome.metrics["own_ms"] > 0 for outcome in outcomes)
 
 
-def test_credentials_in_the_query(desk: Any, tmp_path: Path) -> None:
+def test_credentials_in_the_query(desk: Any, stage: Stage, tmp_path: Path) -> None:
     seen: list[str] = []
 
     async def answer(request: Request) -> Response:
@@ -258,9 +264,9 @@ def test_credentials_in_the_query(desk: Any, tmp_path: Path) -> None:
         "components": {"securitySchemes": {"key": {"type": "apiKey", "in": "query", "name": "key"}}},
     }  # fmt: skip
     (tmp_path / "api.json").write_text(json.dumps(document))
-    with serving(Starlette(routes=[Route("/a", answer)])) as url:
-        found = desk("rest", url=url, auth={"api_key": {"query": "key", "value": "key-of-oakwood"}})
-        outcome = run(found, {"openapi": "api.json"}, "openapi-get-a")
+    url = stage.put(Starlette(routes=[Route("/a", answer)]))
+    found = desk("rest", url=url, auth={"api_key": {"query": "key", "value": "key-of-oakwood"}})
+    outcome = run(found, {"openapi": "api.json"}, "openapi-get-a")
     assert not failed(outcome)
     assert "ignored_auth" in judged(outcome)
     assert "" in seen
@@ -292,37 +298,44 @@ def test_where_the_paths_begin(care_desk: Any, care_api: CareApi, at: str) -> No
     assert "404" in failed(nowhere)["status_code_conformance"]
 
 
-def test_an_api_that_hangs_is_a_failed_conversation(desk: Any, tmp_path: Path) -> None:
-    import asyncio
-
+def test_an_api_that_hangs_is_a_failed_conversation(desk: Any, stage: Stage, tmp_path: Path) -> None:
     async def hang(request: Request) -> Response:
-        await asyncio.sleep(2)
+        await request.body()
+        await request.receive()  # until the client gives up
         return PlainTextResponse("")
 
     (tmp_path / "api.json").write_text(json.dumps(small("/a")))
-    with serving(Starlette(routes=[Route("/a", hang)])) as url, pytest.raises(TimedOut) as caught:
+    url = stage.put(Starlette(routes=[Route("/a", hang)]))
+    with pytest.raises(TimedOut) as caught:
         run(desk("rest", url=url), {"openapi": "api.json"}, "openapi-get-a", timeout=0.2)
     assert caught.value.partial.reproduce.endswith("/a")
 
 
+@pytest.mark.usefixtures("hurried")
 def test_what_took_too_long_is_said(care_desk: Any, at: str) -> None:
-    outcome = run(care_desk(at), {**OPENAPI, "examples": 5000}, "openapi-get-residents", timeout=0.3)
+    outcome = run(care_desk(at), {**OPENAPI, "examples": 5000}, "openapi-get-residents")
     message = failed(outcome)["examples"]
-    assert "of 5000 requests within 900ms: raise `timeout`, or lower `examples`" in message
+    assert "of 5000 requests within 200ms: raise `timeout`, or lower `examples`" in message
     assert all(each.severity == "warn" for each in outcome.assertions if each.status == "failed")
 
 
-def test_what_took_too_long_is_said_of_links_and_methods_too(care_desk: Any, at: str) -> None:
-    contract = {**OPENAPI, "links": True, "examples": 5000}
-    assert "of 5000 walks within" in failed(run(care_desk(at), contract, "openapi-links", timeout=0.1))["examples"]
-    assert "of 2 paths within" in failed(run(care_desk(at), contract, "openapi-methods", timeout=0.0001))["examples"]
+@pytest.mark.usefixtures("hurried")
+def test_what_took_too_long_is_said_of_walks(care_desk: Any, at: str) -> None:
+    outcome = run(care_desk(at), {**OPENAPI, "links": True, "examples": 5000}, "openapi-links")
+    assert "of 5000 walks within 200ms" in failed(outcome)["examples"]
 
 
+def test_what_took_too_long_is_said_of_methods(care_desk: Any, at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "Clock", lambda _, shrinking: Clock(0.0, shrinking))
+    assert "only 0 of 2 paths" in failed(run(care_desk(at), OPENAPI, "openapi-methods"))["examples"]
+
+
+@pytest.mark.usefixtures("hurried")
 def test_what_took_too_long_is_said_of_each_operation(care_desk: Any, at: str) -> None:
     contract = {"openapi": f"{at}/v1/openapi.json", "examples": 5000, "parameters": {"residentId": "r1"}}
-    outcome = run(care_desk(at), contract, "openapi-reads", timeout=0.1)
+    outcome = run(care_desk(at), contract, "openapi-reads")
     assert {each.name: each.status for each in outcome.assertions} == dict.fromkeys(READS, "failed")
-    assert all("of 5000 requests within 1.2s" in message for message in failed(outcome).values())
+    assert all("of 5000 requests within 200ms" in message for message in failed(outcome).values())
 
 
 def test_nobody_there(care_desk: Any) -> None:
@@ -400,15 +413,15 @@ def test_who_waits_for_a_document_keeps_no_other_waiting(care_desk: Any, at: str
         ('{"openapi": "3.0.0", "paths": {"/a": {"get": {"$ref": "#/gone"}}}}', "refers to #/gone, which is not there"),
     ],
 )
-def test_an_answer_that_is_no_document(desk: Any, text: str, said: str) -> None:
+def test_an_answer_that_is_no_document(desk: Any, stage: Stage, text: str, said: str) -> None:
     async def document(request: Request) -> Response:
         return PlainTextResponse(text)
 
-    with serving(Starlette(routes=[Route("/openapi.json", document)])) as url:
-        with pytest.raises(CallError, match=said):
-            run(desk("rest", url=url), {"openapi": "/openapi.json"}, "openapi-reads")
-        with pytest.raises(CallError, match=r"the document /nowhere was answered with 404"):
-            run(desk("rest", url=url), {"openapi": "/nowhere"}, "openapi-reads")
+    url = stage.put(Starlette(routes=[Route("/openapi.json", document)]))
+    with pytest.raises(CallError, match=said):
+        run(desk("rest", url=url), {"openapi": "/openapi.json"}, "openapi-reads")
+    with pytest.raises(CallError, match=r"the document /nowhere was answered with 404"):
+        run(desk("rest", url=url), {"openapi": "/nowhere"}, "openapi-reads")
 
 
 # ---- what is wrong with a declaration ----

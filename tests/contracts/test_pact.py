@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_sysint.core.errors import SysintError, Unreachable
-from tests.contracts.http_bench import Answer, Desk, Server, declaring, serving
+from tests.contracts.http_bench import WHOLE_RUN, Answer, Desk, Server, declaring, serving
 from tests.contracts.pact_bench import FOUND, HOOKS, PACTS, Provider, Verified, message
 
 
@@ -234,8 +234,7 @@ def test_a_whole_run_shows_the_mismatch_and_a_command(server: Server, pytester: 
     provider = Provider({"GET /residents/7": resident(id="9", secret="x")} if broken else {})
     server.app = lambda asked: (200, {}) if asked.path == "/" else provider(asked)
     pytester.makefile(".yaml", sysint=RUN.format(url=server.url, pacts=PACTS))
-    options = ("--sysint", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-    found = pytester.runpytest_subprocess(*options, timeout=90)
+    found = pytester.runpytest_subprocess(*WHOLE_RUN, timeout=90)
     found.assert_outcomes(passed=10 if broken else 11, failed=1 if broken else 0)
     assert "Verifying a pact" not in found.stdout.str()  # what the verifier prints itself is not masked
     if broken:

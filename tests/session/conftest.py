@@ -32,7 +32,7 @@ class Project:
         return path
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        quick = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:schemathesis")
+        quick = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:schemathesis", "-p", "no:faker")
         return self.pytester.runpytest_subprocess("--sysint", *quick, *arguments, timeout=90)
 
     @property

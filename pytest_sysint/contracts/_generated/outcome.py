@@ -74,9 +74,7 @@ def summary(label: str, examiner: Examined, seed: int, short: Iterable[Assertion
     sent = sum(examiner.coverage.seen.values())
     warnings = (*short, *examiner.coverage.assertions(tenant))
     warned = [part.message for part in warnings if part.status == "failed"]
-    text = "; ".join(failed or warned) or (
-        examiner.coverage.text() if sent else "not tested: no request was made of it"
-    )
+    text = "; ".join(failed or warned) or (examiner.coverage.text() if sent else "not tested: nothing was asked")
     return Assertion(
         name=label,
         status="failed" if failed or warned or not sent else "passed",
