@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pytest_sysint.core.integration import Integration, Observation, Operation
 from pytest_sysint.core.ledger import Item, Page
 from pytest_sysint.core.model import Declared
-from pytest_sysint.core.records import Assertion, Effect, Exchange, Severity
+from pytest_sysint.core.records import Assertion, Covered, Effect, Exchange, Severity
 from pytest_sysint.core.units import Duration
 
 CHECK_KEYS = frozenset(
@@ -55,6 +55,8 @@ class Outcome:
     target_system: str = ""
     processing_time: float | None = None
     """Seconds from the sending of the first record until the last was seen."""
+    covered: tuple[Covered, ...] = ()
+    """What was met with of a document that the check tests a part of."""
 
 
 class Context(Protocol):

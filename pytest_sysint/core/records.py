@@ -68,6 +68,18 @@ class Attempt(Record):
     rung: str = ""
 
 
+class Covered(Record):
+    """What a check met with of a document that it tests a part of: over all checks `met` adds up, towards `total`."""
+
+    document: str
+    """By the name that it was declared with."""
+    what: str
+    """operations, statuses, parameters."""
+    met: int
+    total: int
+    """In the whole document, also in what no check tests."""
+
+
 class Result(Record):
     """The outcome of one check, or of one hand-written test."""
 
@@ -122,6 +134,8 @@ class Result(Record):
     """The integrations where they were awaited."""
     processing_time: float | None = None
     """Milliseconds from the sending of the first record until the last was seen; None for checks that move nothing."""
+    covered: tuple[Covered, ...] = ()
+    """Of a check that tests a part of a document: what it met with."""
     origin: Literal["declared", "handwritten"] = "declared"
 
 

@@ -74,6 +74,7 @@ def broken(planned: Planned, trace: Trace, error: CallError, cause: str = "") ->
         error.rung,
         partial.reproduce,
         cause or partial.cause or error.hint,
+        covered=partial.covered,
     )
     return _result(planned, trace, "failed", outcome, error_message=verdict.message, rung=error.rung)
 
@@ -168,6 +169,7 @@ def _result(planned: Planned, trace: Trace, status: Status, outcome: Outcome, **
         data_type=outcome.data_type,
         source_system=outcome.source_system,
         target_system=outcome.target_system,
+        covered=outcome.covered,
         processing_time=None if outcome.processing_time is None else round(outcome.processing_time * 1000, 3),
         **values,
     )

@@ -21,7 +21,7 @@ from pytest_sysint.reports._models import (
     SystemIntegrationStatus,
     TestStatus,
 )
-from pytest_sysint.reports._statistics import measure, response_time, summarise, was_run
+from pytest_sysint.reports._statistics import cover, measure, response_time, summarise, was_run
 
 _DEPENDENCY_TYPES: Mapping[str, DependencyType] = {
     "database": "database",
@@ -67,6 +67,7 @@ def _build(records: RunRecords) -> Document:
         tests=tuple(_tests(results)),
         results=results,
         statistics=measure(results),
+        coverage=cover(results),
         audit=audit,
         root_causes=causes,
         notices=tuple(map(redact, records.notices)),

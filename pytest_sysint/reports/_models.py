@@ -185,6 +185,19 @@ class Statistics(Record):
     by_tenant: dict[str, Performance] = Field(default_factory=dict)
 
 
+class Coverage(Record):
+    """What all checks of an integration and tenant met with of a document together."""
+
+    integration_id: str
+    tenant_id: str
+    document: str
+    what: str
+    """operations (asked at least once), statuses (seen), parameters (sent)."""
+    met: int
+    total: int
+    """In the whole document, also in what no check tested."""
+
+
 class Document(Record):
     """One run of pytest --sysint."""
 
@@ -198,6 +211,8 @@ class Document(Record):
     tests: tuple[IntegrationTest, ...]
     results: tuple[Result, ...]
     statistics: Statistics
+    coverage: tuple[Coverage, ...] = ()
+    """Of the documents that contracts are tested by."""
     anomalies: tuple[dict[str, Any], ...] = ()
     audit: tuple[AuditEvent, ...]
     root_causes: tuple[RootCause, ...] = ()

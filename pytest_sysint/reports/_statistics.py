@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from pytest_sysint.core.records import Result
-from pytest_sysint.reports._models import Counts, Performance, Statistics, Summary
+from pytest_sysint.reports._models import Counts, Coverage, Performance, Statistics, Summary
 
 P = TypeVar("P")
 _RUN = ("passed", "failed", "error")
@@ -55,6 +55,18 @@ def _by(
     for result in results:
         groups[part(result)].append(result)
     return {name: make(group) for name, group in groups.items()}
+
+
+def cover(results: Iterable[Result]) -> tuple[Coverage, ...]:
+    """What was met with of each document that contracts are tested by."""
+    met: Counter[tuple[str, str, str, str, int]] = Counter()
+    for result in results:
+        for each in result.covered:
+            met[result.integration_id, result.tenant_id, each.document, each.what, each.total] += each.met
+    return tuple(
+        Coverage(integration_id=id_, tenant_id=tenant, document=document, what=what, met=count, total=total)
+        for (id_, tenant, document, what, total), count in met.items()
+    )
 
 
 def count(results: Sequence[Result]) -> Counts:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_sysint.core.records import Result, RunRecords
+from pytest_sysint.core.records import SHARED, Result, RunRecords
+from pytest_sysint.reports._statistics import cover
 
 _MARKS = {"passed": "", "failed": "F", "error": "E", "skipped": "s", "blocked": "B"}
 _NAME_WIDTH = 32
@@ -25,6 +26,7 @@ class Summary:
         terminal.write_sep("=", "integrations")
         self._table(terminal)
         self._troubles(terminal)
+        self._coverage(terminal)
         for notice in self._records.notices:
             terminal.write_line(f"note: {notice}", yellow=True)
         self._verdict(terminal)
@@ -61,6 +63,16 @@ class Summary:
         for item in self._records.integrations:
             if item.unavailable:
                 terminal.write_line(f"not available: {item.id}: {' '.join(item.unavailable.split())}", yellow=True)
+
+    def _coverage(self, terminal: pytest.TerminalReporter) -> None:
+        """What of each document was met with: a line for each integration and tenant."""
+        lines: dict[tuple[str, str, str], list[str]] = {}
+        for each in cover(self._records.results):
+            key = (each.integration_id, each.tenant_id, each.document)
+            lines.setdefault(key, []).append(f"{each.met} of {each.total} {each.what}")
+        for (id_, tenant, document), parts in lines.items():
+            whose = "" if tenant == SHARED else f"[{tenant}]"
+            terminal.write_line(f"covered: {id_}{whose}: {', '.join(parts)} of {document}")
 
     def _verdict(self, terminal: pytest.TerminalReporter) -> None:
         counts: Counter[str] = Counter(result.status for result in self._records.results)

@@ -207,6 +207,7 @@ def test_the_schema_of_the_endpoint_itself(care_desk: Any, at: str) -> None:
         "graphql-mutations": "write",
     }
     outcome = checks["graphql-queries"].run(desk.talk())
+    assert [(each.what, each.met, each.total) for each in outcome.covered] == [("operations", 3, 4)]
     assert {each.name for each in outcome.assertions} == {"Query.residents", "Query.resident", "Query.count"}
     assert not failed(outcome)
 

@@ -135,6 +135,13 @@ def test_an_api_that_keeps_its_document_passes(care_desk: Any, at: str, document
     assert outcome.metrics["requests"] >= 20
     assert outcome.metrics["seed"] == 1
     assert outcome.metrics["parameters_sent"] == outcome.metrics["parameters_documented"]
+    (operations, statuses, parameters) = outcome.covered
+    assert (operations.met, statuses.met, parameters.met) == (
+        1, outcome.metrics["statuses_seen"], outcome.metrics["parameters_sent"],
+    )  # fmt: skip
+    assert operations.total > 1  # of the whole document
+    assert statuses.total > outcome.metrics["statuses_documented"]
+    assert parameters.total > outcome.metrics["parameters_documented"]
     assert not outcome.reproduce
     assert {exchange.received.split()[1] for exchange in outcome.exchanges} >= {"200", "401", "422"}
 
@@ -357,6 +364,11 @@ def test_a_document_of_the_api_itself(care_desk: Any, at: str) -> None:
     reads = checks["openapi-reads"].run(desk.talk())
     assert not failed(reads)
     assert judged(reads) == READS
+    assert [(each.document, each.what, each.met) for each in reads.covered] == [
+        ("/openapi.json", "operations", 3),
+        ("/openapi.json", "statuses", reads.metrics["statuses_seen"]),
+        ("/openapi.json", "parameters", reads.metrics["parameters_sent"]),
+    ]
     assert not failed(checks["openapi-writes"].run(desk.talk()))
 
 

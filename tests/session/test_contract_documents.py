@@ -47,6 +47,18 @@ def test_only_what_is_allowed_is_asked(project: Any, monkeypatch: Any) -> None:
         "care-api::contract::openapi-methods": "skipped",
     }
     assert {each.method for each in api.seen} <= {"GET", "OPTIONS"}
+    of_oakwood = [each for each in project.report["coverage"] if each["tenantId"] == "oakwood"]
+    assert [(each["what"], each["met"], each["total"]) for each in of_oakwood] == [
+        ("operations", 3, 5),  # also those that nobody may ask here
+        ("statuses", 9, 20),
+        ("parameters", 8, 14),
+    ]
+    done.stdout.fnmatch_lines(
+        [
+            f"covered: care-api[[]{tenant}]: 3 of 5 operations, 9 of 20 statuses, 8 of 14 parameters of care-3.0.yaml"
+            for tenant in ("oakwood", "elmhurst")
+        ]
+    )
     assert {each.headers.get("x-tenant") for each in api.seen} == {"oakwood", "elmhurst", None}
     assert TOKEN not in project.written
 

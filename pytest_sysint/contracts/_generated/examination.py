@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from pytest_sysint.checks._causes import cause_of_error
 from pytest_sysint.contracts._generated import outcome as judged
@@ -20,7 +20,8 @@ from pytest_sysint.contracts._generated.options import Options
 from pytest_sysint.contracts._generated.source import Lists, Source
 from pytest_sysint.core.check import Context, Outcome
 from pytest_sysint.core.errors import CallError, Unavailable
-from pytest_sysint.core.records import Assertion, Effect
+from pytest_sysint.core.records import Assertion, Covered, Effect
+from pytest_sysint.core.secrets import redact
 
 _LARGEST_SEED = 2**31
 
@@ -35,6 +36,8 @@ class Loaded:
     schema: BaseSchema
     operations: Mapping[str, Tested | InvalidSchema]
     """By label; an error where an operation cannot be read."""
+    promised: Mapping[str, int] = field(default_factory=dict)
+    """How many `statuses` and `parameters` all operations have together."""
 
 
 def operations_of(schema: BaseSchema) -> Mapping[str, Tested | InvalidSchema]:
@@ -48,6 +51,15 @@ def operations_of(schema: BaseSchema) -> Mapping[str, Tested | InvalidSchema]:
             error = each.err()
             found[f"{str(error.method or '').upper()} {error.path}".strip()] = error
     return found
+
+
+def promised_by(coverages: Iterable[Coverage]) -> Mapping[str, int]:
+    """How many statuses and parameters operations have together."""
+    known = list(coverages)
+    return {
+        "statuses": sum(len(each.statuses) for each in known),
+        "parameters": sum(len(each.parameters) for each in known),
+    }
 
 
 def seed_of(options: Options) -> int:
@@ -78,9 +90,12 @@ class Examination(ABC, Generic[D, P]):
         try:
             self._examine(label, loaded, examiner, clock, seed)
         except CallError as error:
-            error.partial = self.outcome(context, examiner, seed, broken=error)
+            covered = self.covered(document, loaded, [examiner.coverage])
+            error.partial = replace(self.outcome(context, examiner, seed, broken=error), covered=covered)
             raise
-        return self.outcome(context, examiner, seed, self.short(clock, examiner.bridge.sent, "requests"))
+        short = self.short(clock, examiner.bridge.sent, "requests")
+        covered = self.covered(document, loaded, [examiner.coverage])
+        return replace(self.outcome(context, examiner, seed, short), covered=covered)
 
     def all(self, effect: Effect, context: Context) -> Outcome:
         """Test every chosen operation of that effect: an assertion per operation.
@@ -97,14 +112,17 @@ class Examination(ABC, Generic[D, P]):
         clock, seed = self.clock(context), seed_of(self.options)
         assertions: list[Assertion] = []
         findings: list[Finding] = []
+        coverages: list[Coverage] = []
         metrics: dict[str, float] = {"operations": len(chosen), "seed": seed}
         for number, each in enumerate(chosen):
             context.progress(f"{number} of {len(chosen)} operations")
             examiner = self._examiner(each.label, document, loaded, context, clock)
+            coverages.append(examiner.coverage)
             try:
                 self._examine(each.label, loaded, examiner, clock, seed)
             except CallError as error:
-                error.partial = judged.outcome_of(context, assertions, findings, cause=cause_of_error(error))
+                partial = judged.outcome_of(context, assertions, findings, cause=cause_of_error(error))
+                error.partial = replace(partial, covered=self.covered(document, loaded, coverages))
                 raise
             short = self.short(clock, examiner.bridge.sent, "requests")
             assertions.append(judged.summary(each.label, examiner, seed, short, self.tenant))
@@ -112,7 +130,20 @@ class Examination(ABC, Generic[D, P]):
             for name, count in examiner.coverage.metrics().items():
                 metrics[name] = metrics.get(name, 0) + count
         metrics["own_ms"] = round(clock.spent * 1000, 3)
-        return judged.outcome_of(context, assertions, findings, metrics=metrics)
+        outcome = judged.outcome_of(context, assertions, findings, metrics=metrics)
+        return replace(outcome, covered=self.covered(document, loaded, coverages))
+
+    def covered(self, document: D, loaded: Loaded, coverages: Iterable[Coverage]) -> tuple[Covered, ...]:
+        """What these operations met with, beside what the whole document has."""
+        asked = [each for each in coverages if each.seen]
+        met = {
+            "operations": len(asked),
+            "statuses": sum(len(each.met) for each in asked),
+            "parameters": sum(len(each.sent) for each in asked),
+        }
+        totals = {"operations": len(document.operations), **loaded.promised}
+        where = redact(self.source.where)
+        return tuple(Covered(document=where, what=what, met=met[what], total=total) for what, total in totals.items())
 
     def takes(self, names: Iterable[str]) -> bool:
         """Whether an operation of these names is to be tested."""
@@ -170,8 +201,10 @@ class Examination(ABC, Generic[D, P]):
 
     def _examiner(self, label: str, document: D, loaded: Loaded, context: Context, clock: Clock) -> Examiner:
         operation = loaded.operations.get(label)
-        known = operation is not None and not isinstance(operation, InvalidSchema)
-        coverage = self.coverage(operation) if known else Coverage((), ())
+        if operation is None or isinstance(operation, InvalidSchema):
+            coverage = Coverage((), ())
+        else:
+            coverage = self.coverage(operation)
         return self.examiner(document, context, clock, coverage, self.checks())
 
     def _examine(self, label: str, loaded: Loaded, examiner: Examiner, clock: Clock, seed: int) -> None:
@@ -198,7 +231,7 @@ class Examination(ABC, Generic[D, P]):
         """The checks that one request of one operation can tell of."""
 
     @abstractmethod
-    def coverage(self, operation: Any) -> Coverage:
+    def coverage(self, operation: Tested) -> Coverage:
         """What an operation promises."""
 
     def fixed(self, operation: Tested, examiner: Examiner) -> Override:

@@ -82,7 +82,7 @@ class GraphqlExamination(Examination[Schema, Options]):
     def checks(self) -> Collection[str]:
         return self.options.chosen(graphql_names())
 
-    def coverage(self, operation: Any) -> Coverage:
+    def coverage(self, operation: Tested) -> Coverage:
         return GraphqlCoverage()
 
     def pardons(self, failure: Failure) -> bool:

@@ -15,7 +15,7 @@ from pytest_sysint.contracts._generated.cases import other_methods, warm_up
 from pytest_sysint.contracts._generated.coverage import Coverage
 from pytest_sysint.contracts._generated.document import Document, base_path
 from pytest_sysint.contracts._generated.exam import Examiner
-from pytest_sysint.contracts._generated.examination import Examination, Loaded, operations_of, seed_of
+from pytest_sysint.contracts._generated.examination import Examination, Loaded, operations_of, promised_by, seed_of
 from pytest_sysint.contracts._generated.finding import Finding, assertions_of
 from pytest_sysint.contracts._generated.library import InvalidSchema, Override, ParameterLocation, Tested, bridged
 from pytest_sysint.contracts._generated.links import Walk
@@ -35,7 +35,16 @@ def load(document: Document, mode: str = "all", headers: Mapping[str, str] | Non
     schema = bridged(document.raw, mode, headers)
     if document.path is not None:
         schema.location = document.path.as_uri()
-    return Loaded(schema, operations_of(schema))
+    operations = operations_of(schema)
+    readable = (each for each in operations.values() if not isinstance(each, InvalidSchema))
+    return Loaded(schema, operations, promised_by(map(coverage_of, readable)))
+
+
+def coverage_of(operation: Tested) -> Coverage:
+    """What an operation promises, of which nothing was met yet."""
+    parameters = [f"{each.location.value} {each.name}" for each in operation.iter_parameters()]
+    body = ["body"] if list(operation.body) else []
+    return Coverage(tuple(str(each) for each in operation.responses.status_codes), (*parameters, *body))
 
 
 def pinned(operation: Tested, values: Mapping[str, Any]) -> Override:
@@ -132,10 +141,8 @@ class OpenApiExamination(Examination[Document, OpenApiOptions]):
     def checks(self) -> Collection[str]:
         return [name for name in self.options.chosen(conformance_names()) if name not in ELSEWHERE]
 
-    def coverage(self, operation: Any) -> Coverage:
-        parameters = [f"{each.location.value} {each.name}" for each in operation.iter_parameters()]
-        body = ["body"] if list(operation.body) else []
-        return Coverage(tuple(str(each) for each in operation.responses.status_codes), (*parameters, *body))
+    def coverage(self, operation: Tested) -> Coverage:
+        return coverage_of(operation)
 
     def fixed(self, operation: Tested, examiner: Examiner) -> Override:
         """Declared values, and what the integration itself gives."""
