@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from pytest_sysint.contracts._generated.source import Listed, Source, fetched_text, is_url
+from pytest_sysint.contracts._fetched import is_url
+from pytest_sysint.contracts._generated.source import Listed, Source, fetched_text
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import Mistake, Mistakes, Rejected
 from pytest_sysint.core.records import Effect

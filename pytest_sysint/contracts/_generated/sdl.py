@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_sysint.contracts._generated.source import Listed, Source, fetched_text, is_url
+from pytest_sysint.contracts._fetched import is_url
+from pytest_sysint.contracts._generated.source import Listed, Source, fetched_text
 from pytest_sysint.core.check import Context
 from pytest_sysint.core.errors import Mistake, Mistakes, Rejected
 from pytest_sysint.core.integration import Observation, Operation

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from pytest_sysint.contracts._fetched import Fetched, is_url
 from pytest_sysint.contracts._generated.sending import Generated
 from pytest_sysint.contracts._generated.turns import turn_of_others
 from pytest_sysint.core.check import Context
-from pytest_sysint.core.errors import Rejected, TimedOut, Unreachable
-from pytest_sysint.core.integration import Observation, Operation
+from pytest_sysint.core.errors import Rejected
+from pytest_sysint.core.integration import Operation
 from pytest_sysint.core.records import Effect
 from pytest_sysint.core.secrets import redact
 
@@ -74,25 +75,6 @@ class Source(Generic[D]):
             return self.document
 
 
-class Fetched(Operation):
-    """A document at a url that is not the integration's own: asked for without its credentials."""
-
-    fetched: str
-    """The url."""
-
-    def perform(self, integration: Any, timeout: float) -> Observation:
-        import httpx
-
-        where = redact(self.fetched)
-        try:
-            answer = httpx.get(self.fetched, timeout=timeout, trust_env=False)
-        except httpx.TimeoutException:
-            raise TimedOut(f"{where} gave no answer within {timeout:g}s", rung="read") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{where} cannot be read: {error}", rung="read") from None
-        return Observation(answer.content, {"status": answer.status_code})
-
-
 def fetched_text(context: Context, where: str) -> str:
     """The text of a document at a url, or at a path of the API.
 
@@ -106,11 +88,6 @@ def fetched_text(context: Context, where: str) -> str:
         hint = "check the path, and whether the credentials of the integration may read it"
         raise Rejected(f"the document {redact(where)} was answered with {status}", code=str(status), hint=hint)
     return bytes(answer.payload or b"").decode("utf-8-sig", "replace")
-
-
-def is_url(where: str) -> bool:
-    """Whether a document is named by a url."""
-    return where.lower().startswith(("http://", "https://"))
 
 
 def _operation(where: str, url: str) -> Operation:

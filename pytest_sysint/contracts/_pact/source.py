@@ -5,38 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_sysint.contracts._fetched import Fetched, is_url
 from pytest_sysint.contracts._pact.documents import Interaction, NoPact, read_file, read_text
 from pytest_sysint.contracts._pact.hooks import Relayed
 from pytest_sysint.contracts._placeholders import path_of
 from pytest_sysint.core.check import Context
-from pytest_sysint.core.errors import Mistake, Mistakes, Rejected, TimedOut, Unreachable, did_you_mean
-from pytest_sysint.core.integration import Observation, Operation
+from pytest_sysint.core.errors import Mistake, Mistakes, Rejected, did_you_mean
+from pytest_sysint.core.integration import Operation
 from pytest_sysint.core.secrets import learn_url, redact
 from pytest_sysint.declaration.documents import find_document
-
-
-class Fetched(Operation):
-    """A pact at a url that is not the integration's own: asked for without its credentials."""
-
-    fetched: str
-    """The url."""
-
-    def perform(self, integration: Any, timeout: float) -> Observation:
-        import httpx
-
-        where = redact(self.fetched)
-        try:
-            answer = httpx.get(
-                self.fetched, timeout=timeout, trust_env=False, headers={"accept": "application/hal+json, */*"}
-            )
-        except httpx.TimeoutException:
-            raise TimedOut(f"{where} gave no answer within {timeout:g}s", rung="read") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(f"{where} cannot be read: {redact(str(error))}", rung="read") from None
-        return Observation(answer.content, {"status": answer.status_code})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +53,7 @@ class Remote:
                 return Relayed(relayed="GET", path=path_of(self.url, url))
             except ValueError:
                 pass
-        return Fetched(fetched=self.url)
-
-
-def is_url(where: str) -> bool:
-    """Whether a pact is named by a url."""
-    return where.lower().startswith(("http://", "https://"))
+        return Fetched(fetched=self.url, accept="application/hal+json, */*")
 
 
 def read_places(
