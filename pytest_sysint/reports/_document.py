@@ -67,10 +67,10 @@ def _build(records: RunRecords) -> Document:
         tests=tuple(_tests(results)),
         results=results,
         statistics=measure(results),
-        coverage=cover(results),
         audit=audit,
         root_causes=causes,
         notices=tuple(map(redact, records.notices)),
+        coverage=cover(results),
     )
 
 

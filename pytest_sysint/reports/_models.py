@@ -211,9 +211,9 @@ class Document(Record):
     tests: tuple[IntegrationTest, ...]
     results: tuple[Result, ...]
     statistics: Statistics
-    coverage: tuple[Coverage, ...] = ()
-    """Of the documents that contracts are tested by."""
     anomalies: tuple[dict[str, Any], ...] = ()
     audit: tuple[AuditEvent, ...]
     root_causes: tuple[RootCause, ...] = ()
     notices: tuple[str, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+    """Of the documents that contracts are tested by."""

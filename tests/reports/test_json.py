@@ -50,7 +50,7 @@ def test_a_run_satisfies_the_schema(
     validator.validate(document)
     assert list(document) == [
         "schemaVersion", "run", "summary", "gate", "status", "endpoints", "dependencies", "tests", "results",
-        "statistics", "anomalies", "audit", "rootCauses", "notices",
+        "statistics", "anomalies", "audit", "rootCauses", "notices", "coverage",
     ]  # fmt: skip
 
 
