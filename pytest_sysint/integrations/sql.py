@@ -193,17 +193,22 @@ class Sql(Integration[Settings]):
     def _call(self, act: Callable[[Connection], Any], timeout: float) -> Any:
         """Run `act` with a connection and within the time; what it did is kept, unless the environment is read-only."""
         engine = self.client
+        pool = engine.pool
         held: list[Any] = []
 
         def work() -> Any:
-            with self._one_at_a_time, engine.connect() as connection:
-                held.append(connection.connection.dbapi_connection)
-                if engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, int(timeout * 1000))}")
-                found = act(connection)
-                if not self.read_only:
-                    connection.commit()
-                return found
+            try:
+                with self._one_at_a_time, engine.connect() as connection:
+                    held.append(connection.connection.dbapi_connection)
+                    if engine.dialect.name == "sqlite":
+                        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(1, int(timeout * 1000))}")
+                    found = act(connection)
+                    if not self.read_only:
+                        connection.commit()
+                    return found
+            finally:
+                if self._engine is not engine:  # closed meanwhile: nobody else closes what comes back so late
+                    pool.dispose()
 
         return self._timely(work, timeout, held)
 

@@ -500,11 +500,11 @@ class TestConnections:
         assert web.connections == 8
 
     def test_closed_while_it_rested(self, web, api):
-        closing = threading.Event()
-        web.routes["/last"] = lambda connection: connection.sendall(OK) or closing.set()
+        closed = threading.Event()
+        web.routes["/last"] = lambda it: it.sendall(OK) or it.shutdown(socket.SHUT_RDWR) or closed.set()
         integration = api(web.port)
         perform(integration, request="GET /last")
-        assert closing.wait(5)
+        assert closed.wait(5)
         assert perform(integration, request="POST /").facts["status"] == 200
 
     def test_closed_just_as_it_is_used(self, web, api):

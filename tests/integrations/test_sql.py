@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
@@ -287,6 +288,18 @@ class TestSqlite:
             run(make(f"sqlite:///{file}"), query)
         assert caught.value.rung == "read"
         assert caught.value.code.startswith("SQLITE_")
+
+    def test_closed_while_a_query_runs_on(self, make, file):
+        integration = make(f"sqlite:///{file}")
+        begun, go_on = threading.Event(), threading.Event()
+        with ThreadPoolExecutor(1) as thread:
+            asked = thread.submit(integration._call, lambda _: begun.set() or go_on.wait(5), 5)
+            assert begun.wait(5)
+            pool = integration.client.pool
+            integration.close()
+            go_on.set()
+            asked.result(5)
+        assert (pool.checkedin(), pool.checkedout()) == (0, 0)
 
     def test_seed(self, make, file, tmp_path):
         (tmp_path / "seed.sql").write_text(
