@@ -260,5 +260,6 @@ def relay() -> Iterator[Callable[..., Callable[[], int]]]:
 
     yield start
     for process in started:
-        if process.poll() is None:
-            process.communicate(timeout=20)
+        with process:
+            if process.poll() is None:
+                process.communicate(timeout=20)

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,6 +58,22 @@ def target_of(body: bytes) -> str:
     return TARGET
 
 
+def _end_of(consumer: Any, place: Any) -> Any:
+    """Where a partition ends; of a topic that was just made, the broker may still have to learn that it leads it."""
+    from confluent_kafka import KafkaException
+
+    for _ in range(100):
+        try:
+            place.offset = consumer.get_watermark_offsets(place)[1]
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+            time.sleep(0.1)
+        else:
+            return place
+    raise SystemExit(f"nobody leads {place}")
+
+
 def kafka(faults: Faults) -> None:
     from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -64,8 +81,7 @@ def kafka(faults: Faults) -> None:
     producer = Producer({"bootstrap.servers": servers, "linger.ms": 2})
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "relay", "enable.auto.commit": False})
     partitions = consumer.list_topics(SOURCE, timeout=10).topics[SOURCE].partitions
-    ends = {number: consumer.get_watermark_offsets(TopicPartition(SOURCE, number))[1] for number in partitions}
-    consumer.assign([TopicPartition(SOURCE, number, end) for number, end in ends.items()])
+    consumer.assign([_end_of(consumer, TopicPartition(SOURCE, number)) for number in partitions])
     print("ready", flush=True)
     while not over.is_set():
         found = consumer.consume(500, 0.1)
