@@ -5,18 +5,21 @@ from __future__ import annotations
 import shlex
 import smtplib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
+from pytest_sysint.core.description import Description, Section
 from pytest_sysint.core.errors import CallError, Denied, Rejected
 from pytest_sysint.core.integration import Integration, Observation, Rung, Stopwatch, exchange
 from pytest_sysint.core.provisioning import Embedded, Place, Running
 from pytest_sysint.core.secrets import learn, learn_url
 from pytest_sysint.integrations._net import network_rungs
 from pytest_sysint.integrations._settings import reading_only, resolved
+from pytest_sysint.integrations._smtp.description import SECTIONS, describe_extensions
 from pytest_sysint.integrations._smtp.mail import Received, Send, compose, odd, read_maildir
 from pytest_sysint.integrations._smtp.sessions import Session, Sessions, Step
 from pytest_sysint.integrations._smtp.settings import Settings, Target, target_of
@@ -33,6 +36,7 @@ class Smtp(Integration[Settings]):
     images = ("mailpit", "mailhog", "maildev", "greenmail")
     settings_model = Settings
     operations = (Send, Received)
+    sections: ClassVar[tuple[Section, ...]] = SECTIONS
 
     def __init__(self, settings: Settings, *, read_only: bool = False, concurrency: int = 32) -> None:
         super().__init__(settings, read_only=read_only, concurrency=concurrency)
@@ -113,6 +117,15 @@ class Smtp(Integration[Settings]):
         title = f"mail to {', '.join(recipients)}"
         kept = exchange(title, content.decode("utf-8", "replace"), f"{code} {said}", watch)
         return Observation(payload, facts, watch.phases(), kept)
+
+    def describe(self, sections: Collection[str], timeout: float) -> Description:
+        """What the server offers.
+
+        Raises:
+            CallError: when it cannot be asked.
+
+        """
+        return {"extensions": describe_extensions(*self._sessions.offered(timeout))} if sections else {}
 
     def received(self, address: str, limit: int, _timeout: float) -> Observation:
         """The mail for an address in the mailbox, oldest first; facts: count, newest_age.

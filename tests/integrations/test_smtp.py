@@ -587,3 +587,25 @@ def test_it_is_the_registered_type():
     assert isinstance(recipe, Embedded)
     code = "import sys; sys.modules['aiosmtpd'] = None; import pytest_sysint.integrations.smtp as m; m.Settings(url='smtp://h')"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestExtensions:
+    """What the server offers, and a contract of it."""
+
+    @pytest.fixture
+    def offered(self, make):
+        return lambda port, **settings: make(port, **settings).describe(["extensions"], 5)["extensions"]
+
+    def test_before_the_channel_is_encrypted_and_in_it(self, serve, offered, certificates):
+        context = certificates.context(certificates.server())
+        port = serve(tls_context=context, require_starttls=True, authenticator=log_on, data_size_limit=20_000_000)
+        found = offered(port, tls={"ca": certificates.authority})
+        assert found["STARTTLS"] == {"offered": "before_encryption", "parameters": []}
+        assert found["AUTH"] == {"offered": "encrypted", "parameters": ["LOGIN", "PLAIN"]}
+        assert found["SIZE"] == {"offered": "always", "parameters": ["20000000"], "limit": 20_000_000}
+        assert found["8BITMIME"]["offered"] == "always"
+
+    def test_without_encryption_all_are_always_offered(self, serve, offered):
+        found = offered(serve(data_size_limit=None))
+        assert {each["offered"] for each in found.values()} == {"always"}
+        assert found.get("SIZE", {}).get("limit") is None

@@ -98,6 +98,21 @@ class Sessions:
             raise
         return session
 
+    def offered(self, timeout: float) -> tuple[dict[str, str], dict[str, str]]:
+        """What the server offers before the channel is encrypted and once it is; the same twice where it never is.
+
+        Raises:
+            CallError: of the step that went wrong.
+
+        """
+        session = self._greeted(timeout, fresh=True)
+        try:
+            before = dict(session.smtp.esmtp_features)
+            self._advance(session, "encrypted", timeout)
+            return before, dict(session.smtp.esmtp_features)
+        finally:
+            session.close()
+
     def close(self) -> None:
         """Close those that rest."""
         with self._lock:
