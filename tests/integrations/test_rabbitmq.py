@@ -695,6 +695,18 @@ def test_seeds_that_cannot_be_used(make, tmp_path, written, said):
 # faults
 
 
+def test_a_link_whose_stream_is_gone_is_given_to_nobody(make, broker):
+    """Channels hear of it first, and who waits on one may be back before the link itself has ended."""
+    live = make(broker.url)
+    link = live._links.get("read", Deadline(5))
+    seen = []
+    with link.talk(Deadline(5), keep=False) as talk:
+        talk._done = lambda *answer: seen.append(link.alive)
+        talk._on_close(None, ConnectionResetError())
+    assert seen == [False]
+    assert live._links.get("read", Deadline(5)) is not link
+
+
 def test_a_connection_that_is_lost(make, broker, proxy, listen, queue):
     live = make(broker.through(listen(proxy)))
     run(live, {"publish": queue, "text": "x"})

@@ -135,10 +135,13 @@ class Lanes:
         records = self.book.records
         records.answered[at] = clock()
         unanswered = error.transient or type(error) is CallError
-        if not repeated:
-            records.refuse(at, error.message, BROKEN if unanswered or isinstance(error, Denied) else REFUSED)
-        elif unanswered:  # a repetition that nobody took shows nothing of what the same twice leaves
-            records.refuse(at, f"the repetition was not answered: {error.message}", BROKEN)
+        if repeated:
+            # A repetition that nobody took shows nothing of what the same twice leaves; nor that nobody is there, who
+            # has answered just now.
+            if unanswered:
+                records.refuse(at, f"the repetition was not answered: {error.message}", BROKEN)
+            return
+        records.refuse(at, error.message, BROKEN if unanswered or isinstance(error, Denied) else REFUSED)
         with self._lock:
             self._in_a_row = self._in_a_row + 1 if unanswered else 0
             if self._in_a_row >= min(_GIVE_UP, len(records)):

@@ -143,6 +143,10 @@ class Link:
         """Whether a new conversation may begin on it."""
         return self._ended is None and not self._retired
 
+    def ends(self) -> None:
+        """Begin nothing new on it: its stream is gone, and its end follows."""
+        self._retired = True
+
     def wait_open(self, deadline: Deadline) -> Any:
         """The connection, when it is open; it is pika's and belongs to the link's thread.
 

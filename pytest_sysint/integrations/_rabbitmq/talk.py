@@ -49,11 +49,15 @@ class Talk:
     # What follows happens on the link's thread.
 
     def _on_close(self, _channel: Any, reason: BaseException) -> None:
+        from pika.exceptions import AMQPChannelError
+
         if self._closing and self._done is not None:
             self._done()
             return
         code = getattr(reason, "reply_code", None)
         text = getattr(reason, "reply_text", "")
+        if not isinstance(reason, AMQPChannelError):
+            self.link.ends()  # before anybody hears of it: who tries again at once must not be given this link
         self._fail(lost(reason, self.link.where) if code is None else reply(code, text, self.link.where))
 
     def _on_cancel(self, _frame: Any) -> None:
