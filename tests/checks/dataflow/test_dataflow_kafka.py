@@ -47,7 +47,7 @@ def travel(bus: tuple[Any, str, str, str], relay: Relay, fault: str) -> tuple[Re
     flows, url, source, target = bus
     end = relay("kafka", url, source, target, fault)
     text = FLOW.replace("RECORDS", str(RECORDS)).replace("SOURCE", source).replace("TARGET", target)
-    found: Result = flows.run(text if fault != "drop" else text.replace("within: 60s", "within: 4s"))
+    found: Result = flows.run(text if fault != "drop" else text.replace("within: 60s", "within: 15s"))
     return found, end()
 
 

@@ -51,7 +51,7 @@ def travel(
     end = relay("rabbitmq", url, source, target, fault)
     text = FLOW.replace("RECORDS", str(records)).replace("SOURCE", source).replace("TARGET", target)
     text = text.replace("LANES", str(lanes)) + more
-    found: Result = flows.run(text if fault != "drop" else text.replace("within: 60s", "within: 4s"))
+    found: Result = flows.run(text if fault != "drop" else text.replace("within: 60s", "within: 15s"))
     return found, end()
 
 
