@@ -117,6 +117,18 @@ def payloads(observation):
     return [message["payload"] for message in observation.payload]
 
 
+def test_a_cluster_id_that_kafka_would_take_for_an_option_is_drawn_again(require, tmp_path, monkeypatch):
+    recipe = next(recipe for recipe in TYPE.recipes if isinstance(recipe, LocalBinary))
+    binary = find(recipe)
+    require(binary, "there is no Kafka: KAFKA_HOME is not set, and kafka-server-start.sh is not on PATH")
+    dashed, good = uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=bytes(range(16)))
+    drawn = iter([dashed, good])
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(drawn))
+    recipe.prepare(binary, Place("dashed", tmp_path, free_port()))
+    formatted = (tmp_path / "data" / "meta.properties").read_text()
+    assert "cluster.id=AAECAwQFBgcICQoLDA0ODw\n" in formatted
+
+
 # a broker with users, rights and TLS
 
 

@@ -42,7 +42,10 @@ def _url(place: Place) -> str:
 
 
 def _new_cluster_id() -> str:
-    return urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    """A random id as Kafka writes it, 22 characters; none begins with a dash: its tool would take it for an option."""
+    while (made := urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()).startswith("-"):
+        pass
+    return made
 
 
 def _environment(_binary: str, place: Place) -> Mapping[str, str]:
